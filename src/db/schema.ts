@@ -1,0 +1,221 @@
+import type { ColumnType, Kysely } from 'kysely';
+
+/**
+ * The tables, the same on every database. Times are epoch milliseconds, truths are 0 and 1, sizes are bytes; all are
+ * JavaScript numbers (exact to 2^53). A path column holds `pathKey` text, so every name on disk fits (see db/path-key.ts).
+ */
+export interface Schema {
+  tenants: TenantRow;
+  agents: AgentRow;
+  keys: KeyRow;
+  usage: UsageRow;
+  holds: HoldRow;
+  instances: InstanceRow;
+  locks: LockRow;
+  objects: ObjectRow;
+  contents: ContentRow;
+  attributes: AttributeRow;
+  runs: RunRow;
+  live_runs: LiveRunRow;
+  seeds: SeedRow;
+  journal: JournalRow;
+  manifest: ManifestRow;
+  outputs: OutputRow;
+}
+
+export type Database = Kysely<Schema>;
+
+type Defaulted<T> = ColumnType<T, T | undefined, T>;
+
+export interface TenantRow {
+  id: string;
+  status: 'active' | 'deleted';
+  created_at: number;
+}
+
+/** One workspace of one agent. */
+export interface AgentRow {
+  tenant: string;
+  id: string;
+  /** The user whose workspace it is, from the first run on; null while free. */
+  user_id: string | null;
+  shared: number;
+  lifecycle: 'persistent' | 'ephemeral';
+  /** Seconds after the last activity, or null. */
+  expires_after: number | null;
+  created_at: number;
+  active_at: number;
+}
+
+export interface KeyRow {
+  id: string;
+  tenant: string;
+  /** sha256 of the key, hex. The key itself is kept nowhere. */
+  hash: string;
+  /** Space-separated, or null for the default. */
+  scope: string | null;
+  agent: string | null;
+  created_at: number;
+  revoked_at: number | null;
+}
+
+/**
+ * One account. `part` is '' for the tenant as a whole, else 'store', 'objects' or 'workspace/<agent>'; what is charged to a
+ * part is charged to '' in the same transaction.
+ */
+export interface UsageRow {
+  tenant: string;
+  part: string;
+  bytes: Defaulted<number>;
+  files: Defaulted<number>;
+  reserved_bytes: Defaulted<number>;
+  reserved_files: Defaulted<number>;
+  /** 0 = no limit. */
+  limit_bytes: Defaulted<number>;
+  limit_files: Defaulted<number>;
+  /** 1 when a recount of the disk is owed before the next write. */
+  recount: Defaulted<number>;
+  /** Goes up with every change of bytes or files. */
+  version: Defaulted<number>;
+}
+
+/** What one daemon process has reserved on one part; also the mark that it wrote there, so a crash is followed by a recount. */
+export interface HoldRow {
+  instance: string;
+  tenant: string;
+  part: string;
+  bytes: Defaulted<number>;
+  files: Defaulted<number>;
+}
+
+/** A daemon process. It owns staged files, reservations, locks and unfinished runs while its lease is renewed. */
+export interface InstanceRow {
+  id: string;
+  /** Which boot of which machine and process namespace; see host.ts. */
+  host: string;
+  pid: number;
+  process_start: string;
+  started_at: number;
+  lease_until: number;
+}
+
+export interface LockRow {
+  name: string;
+  instance: string;
+  /** Goes up with every new holder: the fencing token. */
+  token: number;
+  until: number;
+}
+
+export interface ObjectRow {
+  id: string;
+  tenant: string;
+  user_id: string | null;
+  agent_id: string | null;
+  session_id: string | null;
+  run_id: string | null;
+  purpose: 'agent_input' | 'agent_output' | 'knowledge' | null;
+  status: 'pending_upload' | 'uploaded' | 'error_state' | 'deleted';
+  visibility: 'private' | 'public';
+  filename: string | null;
+  mime_type: string;
+  /** null while pending. */
+  size: number | null;
+  sha256: string | null;
+  /** Where in the workspace a captured output lay (pathKey), else null. */
+  path: string | null;
+  created_at: number;
+  deleted_at: number | null;
+}
+
+/** Bytes kept once per content and tenant. */
+export interface ContentRow {
+  tenant: string;
+  sha256: string;
+  size: number;
+  refs: number;
+}
+
+/** What a client says of a path: tags and custom metadata. `part` as in usage. */
+export interface AttributeRow {
+  tenant: string;
+  part: string;
+  path: string;
+  tags: string;
+  metadata: string;
+}
+
+export interface RunRow {
+  id: string;
+  tenant: string;
+  agent: string;
+  user_id: string | null;
+  session_id: string | null;
+  status: 'preparing' | 'running' | 'completed' | 'failed' | 'cancelled';
+  /** The instance preparing or finishing it; a dead one's work is rolled back or finished by another. */
+  instance: string;
+  /** The final status a finish under way will set, so that a crash in it can be completed; null otherwise. */
+  finishing: 'completed' | 'failed' | 'cancelled' | null;
+  /** JSON: the capture rules asked for. */
+  capture: string;
+  /** JSON: which automatic inputs are wanted: 'all', 'none' or ids. */
+  inputs: string;
+  timeout_seconds: number;
+  /** When it ends `failed` without a heartbeat. */
+  deadline_at: number;
+  seeded_files: number;
+  seeded_bytes: number;
+  started_at: number;
+  finished_at: number | null;
+}
+
+/** At most one run that has not ended per workspace: the primary key decides. */
+export interface LiveRunRow {
+  tenant: string;
+  agent: string;
+  run_id: string;
+}
+
+export interface SeedRow {
+  run_id: string;
+  n: number;
+  path: string;
+  size: number;
+  sha256: string;
+  /** JSON of the public `source`: {path} or {file_id}. */
+  source: string;
+  /** 1 for inputs put in automatically: taken out again at the finish of a shared workspace. */
+  automatic: number;
+}
+
+/** One step a copy-in is about to take. Rows live only while the run is `preparing` (or a delivery is under way). */
+export interface JournalRow {
+  run_id: string;
+  n: number;
+  path: string;
+  kind: 'file' | 'directory';
+  /** Entry.inode of what is placed; '' for a directory. */
+  inode: string;
+  /** The name in staging that what it replaces is kept under; null where nothing was there. */
+  aside: string | null;
+}
+
+/** What a workspace held when its run began, file by file; capture is the difference to it. */
+export interface ManifestRow {
+  tenant: string;
+  agent: string;
+  path: string;
+  version: string;
+  size: number;
+  sha256: string;
+}
+
+/** What became of one changed path of a run: an object, or the reason it was skipped. */
+export interface OutputRow {
+  run_id: string;
+  path: string;
+  object_id: string | null;
+  /** Entry.version at the capture. */
+  version: string | null;
+  reason: string | null;
+}

@@ -1,0 +1,15 @@
+import type { ErrorCode, FsError } from '../errors.ts';
+import type { Core } from '../core/core.ts';
+import type { Route } from './call.ts';
+
+/** One documented API's HTTP surface. */
+export interface Dialect {
+  readonly name: string;
+  /** Each route is reachable below each of these. '' is the root. */
+  readonly mounts: readonly string[];
+  routes(core: Core): readonly Route[];
+  /** Only where the documented API demands another status for a code than http/errors.ts gives, per route name. */
+  readonly statuses?: (route: string) => Partial<Record<ErrorCode, number>> | undefined;
+  /** The body of an error in this API's own shape, where it has one; problem+json otherwise. */
+  readonly errorBody?: (error: FsError) => unknown;
+}

@@ -1,0 +1,31 @@
+import type { TreePath } from './path.ts';
+
+export type Kind = 'file' | 'directory' | 'symlink' | 'other';
+
+/** One thing in a tree as it was at one moment. */
+export interface Entry {
+  readonly path: TreePath;
+  readonly kind: Kind;
+  /** Bytes a transfer of it moves (a symlink: the length of its target; a directory: 0). */
+  readonly size: number;
+  /** Bytes it counts against a quota: the smaller of its size and its allocated blocks; 0 unless a regular file. */
+  readonly charged: number;
+  /** The text of a symlink, never resolved; null for everything else. */
+  readonly target: string | null;
+  /** Permission bits, 0 to 0o777. */
+  readonly mode: number;
+  readonly modifiedAt: Date;
+  readonly createdAt: Date;
+  /** Identity, size, mtime and ctime in nanoseconds, as hex: changes with every write. The ETag is made of it. */
+  readonly version: string;
+  /** Device and inode: the same for every hard link of one file. */
+  readonly inode: string;
+  /** How many names the inode has. */
+  readonly links: number;
+}
+
+/** What a count of entries came to, as quotas count: each inode once, files and directories and links as one each. */
+export interface Count {
+  readonly bytes: number;
+  readonly files: number;
+}

@@ -1,0 +1,69 @@
+import type { Readable } from 'node:stream';
+import type { OpenFile, Tree } from './tree.ts';
+import type { TreePath } from './path.ts';
+
+/** A limit on arriving bytes and the error that passing it means. */
+export interface ByteLimit {
+  readonly bytes: number;
+  readonly exceeded: 'too_large' | 'quota_exceeded';
+}
+
+/** Something in staging that `Tree.place` can put in place: a file, a link or a whole directory. */
+export interface Placeable {
+  /** Its name in staging. Only the tree layer reads it. */
+  readonly name: string;
+  readonly kind: 'file' | 'symlink' | 'directory';
+  /** Device and inode, so that what was placed can be recognised later; see Entry.inode. */
+  readonly inode: string;
+  /** Removes it unless it was placed. Never throws. */
+  discard(): Promise<void>;
+}
+
+/** Bytes received, counted and hashed, in no tree yet. */
+export interface Staged extends Placeable {
+  readonly kind: 'file';
+  readonly size: number;
+  /** As Entry.charged. */
+  readonly charged: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+export interface StagedDirectory extends Placeable {
+  readonly kind: 'directory';
+  readonly bytes: number;
+  readonly files: number;
+}
+
+export interface ReceiveOptions {
+  /** Refused with too_large beyond this many bytes. */
+  readonly maxBytes: number;
+  /**
+   * Called before bytes beyond those already asked for are written; throw to refuse. Lets a reservation grow with the body.
+   * `total` is the bytes received so far including the waiting chunk.
+   */
+  readonly onBytes?: (total: number) => Promise<void> | void;
+  readonly mode?: number;
+}
+
+/**
+ * The place beside a tree, on the same filesystem and never mounted, where files are made before they are put in place.
+ * Names carry the owner that made them, so that what a dead owner left can be told from a living one's work.
+ */
+export interface Staging {
+  /** Reads the body to its end into a new file. An aborted body or a full disk leaves nothing. @throws too_large, quota_exceeded */
+  receive(body: Readable, options: ReceiveOptions): Promise<Staged>;
+  /** A copy of an opened file, sharing extents where the disk can, with its mode and mtime; closes `source`. @throws conflict when it changed meanwhile */
+  copy(source: OpenFile, options?: { readonly mode?: number }): Promise<Staged>;
+  symlink(target: string): Promise<Placeable>;
+  /** A copy of everything below `dir` (files, directories, links; specials are skipped), flushed. */
+  copyDirectory(tree: Tree, dir: TreePath, onBytes: (bytes: number, files: number) => Promise<void>): Promise<StagedDirectory>;
+  /** Makes the content of these survive a power cut; several at a time. */
+  flush(staged: Iterable<Placeable>): Promise<void>;
+  /** The next name that `Tree.place` may keep a replaced entry under, owned by `owner` instead of this process. */
+  asideName(owner: string): string;
+  /** Puts what was kept aside back at `path` of the tree, replacing what is there. False where nothing was kept under the name. */
+  restore(tree: Tree, aside: string, path: TreePath): Promise<boolean>;
+  /** Removes every item whose owner is not among the living; says how many. */
+  sweep(living: ReadonlySet<string>): Promise<number>;
+}
