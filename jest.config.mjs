@@ -1,8 +1,12 @@
-/** Real disk, real databases, real HTTP: tests run in few processes, each with its own temporary data root. */
+/**
+ * The ordinary run: real disk, real databases, real HTTP, each test file with its own temporary data root.
+ * Files named `*.long.test.ts` are left to jest.long.config.mjs (`npm run test:long`).
+ */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.long\\.test\\.ts$'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -16,5 +20,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  // Jest's own default leaves one of two cores idle.
+  maxWorkers: 2,
   testTimeout: 30_000,
 };
