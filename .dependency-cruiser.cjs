@@ -1,0 +1,77 @@
+// Who may import whom. docs/architecture.md explains it; test/architecture.test.ts keeps it, and shows that each rule bites.
+
+// One line per folder of src, lowest first. A folder may import itself, the leaves, and what stands here.
+const LAYERS = {
+  tree: [],
+  db: [],
+  auth: [],
+  core: ['tree/', 'db/', 'auth/'],
+  http: ['core/', 'auth/', 'tree/(path|entry|tree|staging)\\.ts$'],
+  cli: ['daemon\\.ts$', 'config\\.ts$', 'secrets\\.ts$', 'auth/', 'db/'],
+};
+
+// Files that anyone may import, and that import only one another.
+const LEAVES = '^src/(errors|ids|clock|host|log)\\.ts$';
+
+const importsDown = ([folder, allowed]) => ({
+  name: `${folder}-imports-down`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [LEAVES, `^src/${folder}/`, ...allowed.map((path) => `^src/${path}`)] },
+});
+
+// What `homes` may import, and nobody else.
+const confined = (name, path, homes) => ({
+  name,
+  severity: 'error',
+  from: { path: '^src/', pathNot: homes },
+  to: { path },
+});
+
+const packages = (...names) => `node_modules/(@types/)?(${names.join('|')})/`;
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(LAYERS).map(importsDown),
+    { name: 'leaves-import-leaves', severity: 'error', from: { path: LEAVES }, to: { path: '^src/', pathNot: LEAVES } },
+    {
+      name: 'main-only-starts',
+      severity: 'error',
+      from: { path: '^src/main\\.ts$' },
+      to: { path: '^src/', pathNot: [LEAVES, '^src/(config|daemon)\\.ts$'] },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'dialects-are-strangers',
+      severity: 'error',
+      from: { path: '^src/http/dialects/([^/]+)/' },
+      to: { path: '^src/http/dialects/([^/]+)/', pathNot: '^src/http/dialects/$1/' },
+    },
+    {
+      name: 'only-real-dependencies',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown'], pathNot: 'node_modules/@types/' },
+    },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    confined('disk-only-in-tree', '^(node:)?fs(/promises)?$', ['^src/tree/', '^src/secrets\\.ts$', '^src/host\\.ts$']),
+    confined('daemon-only-from-main', '^src/daemon\\.ts$', ['^src/main\\.ts$', '^src/cli/local/serve\\.ts$']),
+    confined('express-only-in-http', packages('express', 'multer'), [
+      '^src/http/serve\\.ts$',
+      '^src/http/multipart\\.ts$',
+    ]),
+    confined('sql-drivers-only-in-db', packages('better-sqlite3', 'pg'), [
+      '^src/db/sqlite[^/]*\\.ts$',
+      '^src/db/postgres\\.ts$',
+    ]),
+    confined('kysely-only-in-db', packages('kysely'), ['^src/db/']),
+    confined('chokidar-only-in-watch', packages('chokidar'), ['^src/tree/watch\\.ts$']),
+    confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
+  ],
+  options: {
+    // Type imports count: a type is a dependency of the reader too.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
+};
