@@ -275,8 +275,10 @@ export type FinalStatus = 'completed' | 'failed' | 'cancelled';
 
 /** An instruction to copy in: a store path (file, directory or glob) or an object. */
 export interface Seed {
+  /** The store path is text as the client wrote it: a file, a directory or a glob. */
   readonly from: { readonly store: string } | { readonly object: ObjectId };
-  readonly to: TreePath | null;
+  /** As the client wrote it, since a trailing slash has meaning: into that directory. Directories and globs always land below it. */
+  readonly to: string | null;
   readonly mode: 'rw' | 'ro';
 }
 

@@ -64,6 +64,8 @@ export interface Staging {
   asideName(owner: string): string;
   /** Puts what was kept aside back at `path` of the tree, replacing what is there. False where nothing was kept under the name. */
   restore(tree: Tree, aside: string, path: TreePath): Promise<boolean>;
+  /** Removes what was kept aside under the name, once it is not needed for undoing any more. Nothing where nothing is kept. */
+  forget(aside: string): Promise<void>;
   /** Removes every item whose owner is not among the living; says how many. */
   sweep(living: ReadonlySet<string>): Promise<number>;
 }
