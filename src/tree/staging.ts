@@ -46,6 +46,11 @@ export interface ReceiveOptions {
   readonly mode?: number;
 }
 
+/** Who owns things in staging. Asked after an item was seen, never before, so that an owner who came meanwhile is known. */
+export interface Living {
+  has(owner: string): boolean | Promise<boolean>;
+}
+
 /**
  * The place beside a tree, on the same filesystem and never mounted, where files are made before they are put in place.
  * Names carry the owner that made them, so that what a dead owner left can be told from a living one's work.
@@ -67,5 +72,5 @@ export interface Staging {
   /** Removes what was kept aside under the name, once it is not needed for undoing any more. Nothing where nothing is kept. */
   forget(aside: string): Promise<void>;
   /** Removes every item whose owner is not among the living; says how many. */
-  sweep(living: ReadonlySet<string>): Promise<number>;
+  sweep(living: Living): Promise<number>;
 }
