@@ -18,7 +18,7 @@ export interface Entry {
   readonly createdAt: Date;
   /** Identity, size, mtime and ctime in nanoseconds, as hex: changes with every write. The ETag is made of it. */
   readonly version: string;
-  /** Device and inode: the same for every hard link of one file. */
+  /** The inode number within the tree's filesystem: the same for every hard link of one file, and after a remount. */
   readonly inode: string;
   /** How many names the inode has. */
   readonly links: number;

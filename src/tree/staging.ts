@@ -1,22 +1,14 @@
 import type { Readable } from 'node:stream';
-import type { OpenFile, Tree } from './tree.ts';
 import type { TreePath } from './path.ts';
+import type { Placeable } from './placeable.ts';
+import type { OpenFile, Tree } from './tree.ts';
+
+export type { Placeable } from './placeable.ts';
 
 /** A limit on arriving bytes and the error that passing it means. */
 export interface ByteLimit {
   readonly bytes: number;
   readonly exceeded: 'too_large' | 'quota_exceeded';
-}
-
-/** Something in staging that `Tree.place` can put in place: a file, a link or a whole directory. */
-export interface Placeable {
-  /** Its name in staging. Only the tree layer reads it. */
-  readonly name: string;
-  readonly kind: 'file' | 'symlink' | 'directory';
-  /** Device and inode, so that what was placed can be recognised later; see Entry.inode. */
-  readonly inode: string;
-  /** Removes it unless it was placed. Never throws. */
-  discard(): Promise<void>;
 }
 
 /** Bytes received, counted and hashed, in no tree yet. */
@@ -61,8 +53,16 @@ export interface Staging {
   /** A copy of an opened file, sharing extents where the disk can, with its mode and mtime; closes `source`. @throws conflict when it changed meanwhile */
   copy(source: OpenFile, options?: { readonly mode?: number }): Promise<Staged>;
   symlink(target: string): Promise<Placeable>;
-  /** A copy of everything below `dir` (files, directories, links; specials are skipped), flushed. */
-  copyDirectory(tree: Tree, dir: TreePath, onBytes: (bytes: number, files: number) => Promise<void>): Promise<StagedDirectory>;
+  /**
+   * A copy of everything below `dir` (files, directories, links; specials and what vanishes meanwhile are skipped), flushed.
+   * `onBytes` is awaited before each further batch is written, with what that batch adds; throw to refuse.
+   * @throws conflict (a file keeps changing), too_large (more than a million entries)
+   */
+  copyDirectory(
+    tree: Tree,
+    dir: TreePath,
+    onBytes: (bytes: number, files: number) => Promise<void>,
+  ): Promise<StagedDirectory>;
   /** Makes the content of these survive a power cut; several at a time. */
   flush(staged: Iterable<Placeable>): Promise<void>;
   /** The next name that `Tree.place` may keep a replaced entry under, owned by `owner` instead of this process. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Count, Entry } from './entry.ts';
 import type { TreePath } from './path.ts';
-import type { Placeable } from './staging.ts';
+import type { Placeable } from './placeable.ts';
 
 /** Bounds of a walk. What lies beyond them is not visited, and the walk says so by `onLimit`. */
 export interface WalkBounds {
