@@ -1,0 +1,58 @@
+import { FsError } from '../errors.ts';
+
+const RETRY_AFTER_SECONDS = 1;
+const UNIQUE = new Set(['23505', 'SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY']);
+const CONFLICTS = new Set(['40001', '40P01']);
+const FULL = new Set(['SQLITE_FULL', '53100']);
+/** The value of an indexed column is longer than a page of PostgreSQL's index can hold. */
+const TOO_LONG = '54000';
+/** Connection lost or refused, server stopping or out of connections, a lock or statement that took too long. */
+const UNREACHABLE =
+  /^(08...|57P0.|57014|53300|55P03|25P03|ECONN.*|ENOTFOUND|ETIMEDOUT|EPIPE|EAI_AGAIN|SQLITE_(BUSY|CANTOPEN).*)$/;
+/** What pg says without a code. */
+const LOST = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/;
+
+/** True where a row with the same key exists already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return UNIQUE.has(codeOf(error));
+}
+
+/** True where the database gave up a transaction that may well succeed when tried again. */
+export function isTransactionConflict(error: unknown): boolean {
+  return CONFLICTS.has(codeOf(error));
+}
+
+/** Passes a value on; turns what a person can act on into an `FsError` (with the original as its cause). @throws unavailable, quota_exceeded, invalid_path */
+export async function translated<T>(outcome: Promise<T>): Promise<T> {
+  try {
+    return await outcome;
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+function translate(error: unknown): unknown {
+  if (error instanceof FsError) return error;
+  const code = codeOf(error);
+  if (UNREACHABLE.test(code) || LOST.test(error instanceof Error ? error.message : '')) {
+    const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+    return new FsError('unavailable', 'the metadata database does not answer; try again in a moment', detail, error);
+  }
+  if (FULL.has(code)) {
+    return new FsError(
+      'quota_exceeded',
+      'the change was not recorded: the disk of the metadata database is full',
+      {},
+      error,
+    );
+  }
+  if (code === TOO_LONG) {
+    return new FsError('invalid_path', 'the path is too long for the metadata database to index', {}, error);
+  }
+  return error;
+}
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}

@@ -1,0 +1,5 @@
+import type { Migration } from '../driver.ts';
+import { tables } from './0001-tables.ts';
+
+/** Every step, oldest first. */
+export const MIGRATIONS: readonly Migration[] = [tables];

@@ -1,0 +1,86 @@
+import {
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  Kysely,
+  PostgresAdapter,
+  PostgresDialect,
+  PostgresQueryCompiler,
+  sql,
+} from 'kysely';
+import pg from 'pg';
+import type { ColumnTypes, OpenedDriver, OpenOptions } from './driver.ts';
+import { translated } from './failures.ts';
+import type { Schema } from './schema.ts';
+
+const MAX_CONNECTIONS = 10;
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+const LOCK_TIMEOUT_MS = 10_000;
+const IDLE_TRANSACTION_MS = 30_000;
+
+const COLUMN_TYPES: ColumnTypes = {
+  // "C" compares bytes: the order of paths and the range of a directory are then the same as in SQLite.
+  text: sql`text collate "C"`,
+  integer: sql`bigint`,
+  tableEnd: sql``,
+};
+
+/** Sizes and times are below 2^53, so they may be numbers; `sum` of them is numeric. */
+const AS_NUMBER: ReadonlySet<number> = new Set([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
+
+/** Opens a pool of connections. Nothing is reached before the first query. */
+export async function openPostgres(url: string, options: OpenOptions): Promise<OpenedDriver> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'workspaced',
+    max: MAX_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: options.busyTimeoutMs ?? LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: options.idleTransactionMs ?? IDLE_TRANSACTION_MS,
+    keepAlive: true,
+    options: options.durability === 'none' ? '-c synchronous_commit=off' : '',
+    types: { getTypeParser: parserOf },
+  });
+  // Without a listener a stopped server would end this process; the pool itself opens new connections.
+  pool.on('error', (error) => options.onError?.(error));
+  const db = new Kysely<Schema>({ dialect: dialectOf(pool) });
+  return {
+    db,
+    shared: true,
+    types: COLUMN_TYPES,
+    close: () => db.destroy(),
+    ping: async () => void (await sql`select 1`.execute(db)),
+  };
+}
+
+function parserOf(oid: number, format?: 'text' | 'binary') {
+  return AS_NUMBER.has(oid) && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format);
+}
+
+function dialectOf(pool: pg.Pool): Dialect {
+  const dialect = new PostgresDialect({ pool });
+  return {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => translating(dialect.createDriver()),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+  };
+}
+
+/** Foreign errors are translated where they enter: at the connection. */
+function translating(driver: Driver): Driver {
+  const seen = new WeakSet<DatabaseConnection>();
+  const acquire = driver.acquireConnection.bind(driver);
+  driver.acquireConnection = async (options) => {
+    const connection = await translated(acquire(options));
+    if (!seen.has(connection)) {
+      seen.add(connection);
+      const execute = connection.executeQuery.bind(connection);
+      connection.executeQuery = (query, how) => translated(execute(query, how));
+    }
+    return connection;
+  };
+  return driver;
+}

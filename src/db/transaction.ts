@@ -1,0 +1,28 @@
+import type { Transaction } from 'kysely';
+import { isTransactionConflict } from './failures.ts';
+import type { Database, Schema } from './schema.ts';
+
+const ATTEMPTS = 8;
+const PAUSE_MS = 5;
+
+/**
+ * Runs `use` in a transaction: all of it is done when this resolves, or none of it. Inside a transaction it joins that one.
+ * `use` runs again when the database gave the transaction up for another's sake, so it does nothing but queries, and only
+ * through `tx`: a write past it would wait for the transaction to end.
+ */
+export async function inTransaction<T>(db: Database, use: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
+  if (isTransaction(db)) return use(db);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction().execute(use);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isTransactionConflict(error)) throw error;
+    }
+    // Spread out, or the same transactions would meet again.
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE_MS * 2 ** attempt));
+  }
+}
+
+function isTransaction(db: Database): db is Transaction<Schema> {
+  return db.isTransaction;
+}
