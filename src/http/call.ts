@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { ZodType } from 'zod';
 import type { Grant, Scope } from '../auth/grant.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import type { Staged } from '../tree/staging.ts';
 import type { TreePath } from '../tree/path.ts';
+import type { Staged } from '../tree/staging.ts';
+import type { OpenFile } from '../tree/tree.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -39,12 +39,19 @@ export interface UploadedPart {
 }
 
 export interface Form {
+  /** By name in snake_case, whichever spelling was sent: `userId` arrives as `user_id`. */
   readonly fields: Readonly<Record<string, string>>;
   readonly parts: readonly UploadedPart[];
 }
 
-/** Takes each file part's bytes as they arrive. Throwing refuses the whole form. */
-export type ReceivePart = (body: Readable, part: { readonly field: string; readonly filename: string }) => Promise<Staged>;
+/**
+ * Takes each file part's bytes as they arrive. Throwing refuses the whole form; what other parts staged is then the
+ * caller's to discard (`Intake.abort`), and nothing more arrives. Up to 8 run at the same time.
+ */
+export type ReceivePart = (
+  body: Readable,
+  part: { readonly field: string; readonly filename: string },
+) => Promise<Staged>;
 
 export interface Conditions {
   /** Entity tags of If-Match without quotes; '*' as the only one means any; null where the header is absent. */
@@ -75,7 +82,7 @@ export interface Call {
   readonly contentLength: number | null;
   /** The raw body; may be read once. */
   readonly body: Readable;
-  /** Reads a multipart body to its end; `fields` may come before or after the parts. @throws invalid_request */
+  /** Reads a multipart body to its end; `fields` may come before or after the parts. @throws invalid_request, unsupported, what `receive` throws */
   form(receive: ReceivePart, limits: { readonly maxParts: number }): Promise<Form>;
   readonly conditions: Conditions;
   /** `http://host:port` that absolute URLs in answers begin with. */
@@ -89,6 +96,12 @@ export type Reply = { readonly status: number; readonly headers?: Readonly<Recor
   | { readonly text: string; readonly contentType: string }
   | { readonly stream: Readable; readonly contentType: string }
   /** Bytes of a file with everything partial reads promise: ranges, 304, HEAD. The server closes it. */
-  | { readonly file: OpenFile; readonly contentType: string; readonly downloadName: string; readonly etag?: string; readonly modifiedAt?: Date }
+  | {
+      readonly file: OpenFile;
+      readonly contentType: string;
+      readonly downloadName: string;
+      readonly etag?: string;
+      readonly modifiedAt?: Date;
+    }
   | { readonly empty: true }
 );

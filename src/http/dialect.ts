@@ -1,5 +1,5 @@
-import type { ErrorCode, FsError } from '../errors.ts';
 import type { Core } from '../core/core.ts';
+import type { ErrorCode, FsError } from '../errors.ts';
 import type { Route } from './call.ts';
 
 /** One documented API's HTTP surface. */
