@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { queryLimit } from '../decode.ts';
+
+/** The two query values that every paged list takes. */
+export function pageQuery(byDefault: number, atMost: number) {
+  return {
+    limit: queryLimit(byDefault, atMost).describe('How many a page holds at most.'),
+    cursor: z.string().min(1).optional().describe('The `next_cursor` of the page before.'),
+  };
+}
+
+export const nextCursor = z
+  .string()
+  .optional()
+  .describe('Present only when there is more: the `cursor` of the next page.');
+
+export const timestamp = z.string().describe('ISO 8601, UTC.').meta({ example: '2026-01-15T09:30:00.000Z' });
+
+export const success = z.object({ success: z.literal(true) });
+
+/** A whole number of bytes or files. */
+export const amount = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
