@@ -1,0 +1,117 @@
+import { isUtf8 } from 'node:buffer';
+import fresh from 'fresh';
+import type { z } from 'zod';
+import type { Core } from '../../../core/core.ts';
+import { FsError } from '../../../errors.ts';
+import type { Entry } from '../../../tree/entry.ts';
+import { display, nameOf } from '../../../tree/path.ts';
+import type { OpenFile } from '../../../tree/tree.ts';
+import type { Call, Reply, Route } from '../../call.ts';
+import { mimeTypeOf, OCTET_STREAM } from '../../mime.ts';
+import { etagOf } from '../../verbs/conditions.ts';
+import { readLines } from './lines.ts';
+import { fileNamed, openToRead } from './target.ts';
+import { type ReadQuery, readQuery, readReply, showPath } from './wire.ts';
+
+export function readRoute(core: Core, jsonMaxBytes: number): Route {
+  return {
+    method: 'GET',
+    path: '/files{/*path}',
+    name: 'filesystem.read',
+    summary:
+      'Read a file: as JSON, some lines of it with `offset` and `limit`, or its bytes with `raw=true` or `Accept: application/octet-stream`.',
+    access: 'workspace:read',
+    query: readQuery,
+    replies: {
+      200: { description: 'The content.', schema: readReply },
+      400: { description: 'The path is a directory.' },
+      404: { description: 'There is no such file or workspace.' },
+      413: { description: 'More than JSON carries: read it with `raw=true` or by lines.' },
+    },
+    handle: async (call) => {
+      const query = call.query<ReadQuery>();
+      const path = fileNamed(call, query.path_b64);
+      const asksLines = query.offset !== undefined || query.limit !== undefined;
+      const asksBytes = query.raw || acceptsBytes(call);
+      if (asksBytes && asksLines) {
+        throw new FsError(
+          'invalid_request',
+          'offset and limit count lines of the JSON form; use a Range header for bytes',
+        );
+      }
+      const file = await (await openToRead(core, call)).open(path);
+      if (asksBytes) return bytesReply(file, query.raw);
+      if (isFresh(call, file.entry)) return notModified(file);
+      return asksLines ? linesReply(file, query, jsonMaxBytes) : wholeReply(file, query, jsonMaxBytes);
+    },
+  };
+}
+
+function acceptsBytes(call: Call): boolean {
+  const types = (call.header('accept') ?? '').split(',').map((part) => part.split(';', 1)[0]?.trim().toLowerCase());
+  return types.includes(OCTET_STREAM) && !types.includes('application/json');
+}
+
+function bytesReply(file: OpenFile, typed: boolean): Reply {
+  const name = display(nameOf(file.entry.path));
+  return { status: 200, file, contentType: typed ? mimeTypeOf(name) : OCTET_STREAM, downloadName: name };
+}
+
+function isFresh(call: Call, entry: Entry): boolean {
+  const known = call.header('if-none-match');
+  return known !== null && fresh({ 'if-none-match': known }, { etag: etagOf(entry) });
+}
+
+async function notModified(file: OpenFile): Promise<Reply> {
+  await file.close();
+  return { status: 304, headers: { ETag: etagOf(file.entry) }, empty: true };
+}
+
+async function wholeReply(file: OpenFile, query: ReadQuery, maxBytes: number): Promise<Reply> {
+  try {
+    const { entry } = file;
+    if (entry.size > maxBytes) throw tooLarge(entry, maxBytes);
+    const bytes = await file.bytes(maxBytes);
+    return jsonReply(entry, { ...written(bytes, query.encoding, isUtf8(bytes)), size: bytes.length });
+  } finally {
+    await file.close();
+  }
+}
+
+async function linesReply(file: OpenFile, query: ReadQuery, maxBytes: number): Promise<Reply> {
+  const wanted = { offset: query.offset ?? 1, limit: query.limit ?? Number.MAX_SAFE_INTEGER };
+  const lines = await readLines(file.stream(), wanted, maxBytes);
+  return jsonReply(file.entry, {
+    ...written(lines.content, query.encoding, lines.isText),
+    total_lines: lines.total,
+    start_line: lines.start,
+    end_line: lines.end,
+    ...(lines.end < lines.total && lines.end >= lines.start ? { next_offset: lines.end + 1 } : {}),
+  });
+}
+
+type Content = Partial<z.infer<typeof readReply>> & Pick<z.infer<typeof readReply>, 'content' | 'encoding'>;
+
+function jsonReply(entry: Entry, content: Content): Reply {
+  const json: z.infer<typeof readReply> = {
+    path: showPath(entry.path),
+    size: entry.size,
+    modified_at: entry.modifiedAt.toISOString(),
+    ...content,
+  };
+  return { status: 200, headers: { ETag: etagOf(entry) }, json };
+}
+
+function written(bytes: Buffer, asked: ReadQuery['encoding'], isText: boolean): Pick<Content, 'content' | 'encoding'> {
+  const encoding = isText ? (asked ?? 'utf-8') : 'base64';
+  return { content: bytes.toString(encoding), encoding };
+}
+
+function tooLarge(entry: Entry, maxBytes: number): FsError {
+  return new FsError(
+    'too_large',
+    `${showPath(entry.path)} has ${entry.size} bytes and JSON carries ${maxBytes} at most; ` +
+      'read it with raw=true, or a range of lines with offset and limit',
+    { path: entry.path, limit: maxBytes, requested: entry.size },
+  );
+}

@@ -1,0 +1,82 @@
+import type { Clock } from '../../../clock.ts';
+import type { Core } from '../../../core/core.ts';
+import type { Route } from '../../call.ts';
+import type { Dialect } from '../../dialect.ts';
+import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
+import { listRoute, mkdirRoute, removeDirectoryRoute } from './directories.ts';
+import { operationRoute } from './operations.ts';
+import { readRoute } from './read.ts';
+import { openToChange, openToRead } from './target.ts';
+import { showPath } from './wire.ts';
+import { createRoute, deleteRoute, updateRoute } from './write.ts';
+
+export interface FilesystemOptions {
+  /** The most that a JSON answer carries of a file. */
+  readonly jsonMaxBytes: number;
+  readonly maxFileBytes: number;
+  readonly clock: Clock;
+}
+
+/** One workspace per agent, addressed by path. */
+export function filesystemDialect(options: FilesystemOptions): Dialect {
+  return {
+    name: 'filesystem',
+    mounts: ['/agent/:agentId/filesystem', '/v1/agent/:agentId/filesystem'],
+    routes: (core) => [
+      readRoute(core, options.jsonMaxBytes),
+      createRoute(core, options.maxFileBytes),
+      updateRoute(core, options.maxFileBytes),
+      deleteRoute(core, options.clock),
+      listRoute(core),
+      mkdirRoute(core),
+      removeDirectoryRoute(core, options.clock),
+      operationRoute(core, 'copy'),
+      operationRoute(core, 'move'),
+      readMetadata(core),
+      patchMetadata(core),
+    ],
+    // filesystem.md: DELETE files on a directory is 409, whatever is in it
+    statuses: (route) => (route === 'filesystem.delete' ? { is_directory: 409, not_empty: 409 } : undefined),
+  };
+}
+
+const METADATA_REPLIES: Route['replies'] = {
+  200: { description: 'Everything known of the path.', schema: metadataObject },
+  404: { description: 'There is no such path or workspace.' },
+};
+
+function readMetadata(core: Core): Route {
+  return {
+    method: 'GET',
+    path: '/metadata{/*path}',
+    name: 'filesystem.metadata',
+    summary: 'What is known of a file or directory: type, size, permissions, tags, custom metadata.',
+    access: 'workspace:read',
+    replies: METADATA_REPLIES,
+    handle: async (call) => {
+      const path = call.directory('path');
+      const volume = await openToRead(core, call);
+      return { status: 200, json: await describeEntry(volume, core.attributes, path, showPath(path)) };
+    },
+  };
+}
+
+function patchMetadata(core: Core): Route {
+  return {
+    method: 'PATCH',
+    path: '/metadata{/*path}',
+    name: 'filesystem.setMetadata',
+    summary: 'Set permissions, tags, custom metadata or the modification time.',
+    access: 'workspace:write',
+    body: metadataPatch,
+    bodyKinds: ['json'],
+    replies: METADATA_REPLIES,
+    handle: async (call) => {
+      const path = call.directory('path');
+      const patch = await call.json<MetadataPatch>();
+      const volume = await openToChange(core, call);
+      await amendEntry(volume, core.attributes, path, patch);
+      return { status: 200, json: await describeEntry(volume, core.attributes, path, showPath(path)) };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import { demand, type VolumeRef } from '../../../auth/grant.ts';
+import type { Core, ReadVolume, Volume } from '../../../core/core.ts';
+import { FsError } from '../../../errors.ts';
+import { parseAgentId } from '../../../ids.ts';
+import { ROOT, type TreePath } from '../../../tree/path.ts';
+import type { Call } from '../../call.ts';
+import { pathFromBase64 } from '../../verbs/content.ts';
+
+/** The workspace that a call is about. @throws invalid_request for an agent id that is none */
+function workspaceOf(call: Call): VolumeRef & { readonly kind: 'workspace' } {
+  return { kind: 'workspace', tenant: call.grant.tenant, agent: parseAgentId(call.param('agentId')) };
+}
+
+/** @throws not_found where the workspace never was, forbidden */
+export function openToRead(core: Core, call: Call): Promise<ReadVolume> {
+  return core.volumes.open(call.grant, workspaceOf(call), 'read');
+}
+
+/** Opens it for a call that may be the first write, and makes it then. @throws forbidden */
+export function openToWrite(core: Core, call: Call): Promise<Volume> {
+  return core.volumes.open(call.grant, workspaceOf(call), 'write');
+}
+
+/** Opens it for a call that changes what is there: a workspace that never was is not made by it. @throws not_found, forbidden */
+export async function openToChange(core: Core, call: Call): Promise<Volume> {
+  const ref = workspaceOf(call);
+  demand(call.grant, 'workspace:write', ref);
+  await core.agents.get(ref.tenant, ref.agent);
+  return core.volumes.open(call.grant, ref, 'write');
+}
+
+/** The file a call names, by the URL's path or by `path_b64`. @throws invalid_path, invalid_request for both at once */
+export function fileNamed(call: Call, pathB64: string | undefined): TreePath {
+  const path = call.path('path');
+  if (pathB64 === undefined) return path;
+  if (path !== ROOT) throw new FsError('invalid_request', 'the path is in the URL or in path_b64, not in both');
+  return pathFromBase64(pathB64, 'path_b64');
+}

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import type { Entry } from '../../../tree/entry.ts';
+import { display, nameOf, pathB64, type TreePath } from '../../../tree/path.ts';
+import { queryFlag, queryInteger } from '../../decode.ts';
+import { permissionsText } from '../../verbs/metadata.ts';
+import { nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
+
+/** Levels that a recursive listing descends at most. */
+export const MAX_DEPTH = 256;
+export const MAX_OPERATIONS = 1000;
+
+const path = z.string().meta({ example: '/data/sales.csv' });
+const encoding = z.enum(['utf-8', 'base64']);
+const pathBytes = z
+  .string()
+  .optional()
+  .describe('Base64 of the bytes of a path that is not UTF-8, instead of the path in the URL.');
+const rawFlag = queryFlag.default(false).describe('Bytes instead of JSON.');
+
+export const readQuery = z.object({
+  encoding: encoding
+    .optional()
+    .describe('How `content` is written. Text that is not UTF-8 comes as base64 all the same.'),
+  offset: queryInteger(1, Number.MAX_SAFE_INTEGER).optional().describe('First line to read, counted from 1.'),
+  limit: queryInteger(1, Number.MAX_SAFE_INTEGER).optional().describe('How many lines to read.'),
+  raw: rawFlag,
+  path_b64: pathBytes,
+});
+export type ReadQuery = z.infer<typeof readQuery>;
+
+export const createQuery = z.object({
+  raw: rawFlag,
+  overwrite: queryFlag.default(false).describe('With a raw body: replace a file that exists.'),
+  permissions: permissionsText.optional().describe('With a raw body: octal permissions of the file.'),
+});
+
+export const updateQuery = z.object({
+  raw: rawFlag,
+  upsert: queryFlag.default(false).describe('Make the file where it is missing.'),
+  permissions: permissionsText.optional().describe('With a raw body: octal permissions of the file.'),
+});
+
+export const deleteQuery = z.object({ path_b64: pathBytes });
+
+const content = {
+  content: z
+    .string()
+    .describe('The whole content, written as `encoding` says.')
+    .meta({ example: 'region,amount\nnorth,12\n' }),
+  encoding: encoding.default('utf-8'),
+  permissions: permissionsText.optional(),
+};
+
+export const createBody = z.object({
+  ...content,
+  overwrite: z.boolean().default(false).describe('Replace a file that exists.'),
+});
+export const updateBody = z.object(content);
+
+export const readReply = z.object({
+  path,
+  content: z.string(),
+  encoding,
+  size: z.number().int().describe('Bytes of the whole file.'),
+  modified_at: timestamp,
+  total_lines: z.number().int().optional().describe('With offset or limit: lines of the whole file.'),
+  start_line: z.number().int().optional(),
+  end_line: z.number().int().optional().describe('Last line in `content`; start_line - 1 where there is none.'),
+  next_offset: z.number().int().optional().describe('The offset to go on with, present only when there is more.'),
+});
+
+export const createReply = z.object({ path, size: z.number().int(), created_at: timestamp });
+export const updateReply = z.object({ path, size: z.number().int(), updated_at: timestamp });
+export const deleteReply = z.object({ path, deleted_at: timestamp });
+export const mkdirReply = z.object({ path, created_at: timestamp });
+
+export const listQuery = z.object({
+  recursive: queryFlag.default(false).describe('Descend into directories.'),
+  include_hidden: queryFlag.default(true).describe('List names that begin with a dot, and what is below them.'),
+  depth: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_DEPTH)
+    .optional()
+    .describe('Levels to descend; 1 is this directory alone.'),
+  ...pageQuery(1000, 10_000),
+});
+export type ListQuery = z.infer<typeof listQuery>;
+
+const listEntry = z.object({
+  name: z.string().meta({ example: 'sales.csv' }),
+  path,
+  type: z.enum(['file', 'directory', 'symlink', 'other']),
+  size: z.number().int().optional().describe('Bytes; of files only.'),
+  modified_at: timestamp,
+  target: z.string().optional().describe('The text of a symbolic link. Links are never followed.'),
+  path_b64: z.string().optional().describe('The bytes of a path that is not UTF-8.'),
+});
+
+export const listReply = z.object({ path, entries: z.array(listEntry), next_cursor: nextCursor });
+
+const operation = z.object({
+  source: z.string().optional().meta({ example: '/data/sales.csv' }),
+  source_b64: z.string().optional().describe('Base64 of a source whose path is not UTF-8.'),
+  destination: z.string().min(1).meta({ example: '/data/2026/sales.csv' }),
+  overwrite: z.boolean().default(false).describe('Replace a file that is at the destination. Never a directory.'),
+});
+export type Operation = z.infer<typeof operation>;
+
+export const operationsBody = z.union([
+  operation,
+  z.object({ operations: z.array(operation).min(1).max(MAX_OPERATIONS).describe('Done one by one, in order.') }),
+]);
+
+export const operationsReply = z.object({
+  results: z.array(
+    z.object({
+      source: path,
+      destination: path,
+      success: z.boolean(),
+      error: z.object({ code: z.string(), message: z.string() }).optional(),
+    }),
+  ),
+});
+
+/** A path as this dialect writes it: with a leading slash. */
+export function showPath(path: TreePath): string {
+  return `/${display(path)}`;
+}
+
+export function encodeCreated(entry: Entry): z.infer<typeof createReply> {
+  return { path: showPath(entry.path), size: entry.size, created_at: entry.createdAt.toISOString() };
+}
+
+export function encodeUpdated(entry: Entry): z.infer<typeof updateReply> {
+  return { path: showPath(entry.path), size: entry.size, updated_at: entry.modifiedAt.toISOString() };
+}
+
+export function encodeEntry(entry: Entry): z.infer<typeof listEntry> {
+  const bytes = pathB64(entry.path);
+  return {
+    name: display(nameOf(entry.path)),
+    path: showPath(entry.path),
+    type: entry.kind,
+    ...(entry.kind === 'file' ? { size: entry.size } : {}),
+    modified_at: entry.modifiedAt.toISOString(),
+    ...(entry.target === null ? {} : { target: display(entry.target) }),
+    ...(bytes === null ? {} : { path_b64: bytes }),
+  };
+}
