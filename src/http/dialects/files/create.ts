@@ -1,0 +1,120 @@
+import { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { Grant } from '../../../auth/grant.ts';
+import type { Core, FileObject, ObjectMeta, ReceivedObject } from '../../../core/core.ts';
+import { FsError } from '../../../errors.ts';
+import { type AgentId, parseAgentId } from '../../../ids.ts';
+import type { Call, Form, Route } from '../../call.ts';
+import { validate } from '../../decode.ts';
+import { decodeContent } from '../../verbs/content.ts';
+import { createBody, encodeFile, type FileFields, fileFields, fileObject, partName } from './wire.ts';
+
+export function createRoute(core: Core, maxFileBytes: number): Route {
+  return {
+    method: 'POST',
+    path: '/v1/files',
+    name: 'files.create',
+    summary: 'Upload a file: multipart with the part `file`, or JSON with `content` as base64.',
+    access: 'files:write',
+    body: createBody,
+    bodyKinds: ['multipart', 'json'],
+    replies: {
+      201: { description: 'The file.', schema: fileObject },
+      400: { description: 'No file, no user, or another purpose than the documented ones.' },
+      403: { description: 'The credential is bound to another user or agent.' },
+      413: { description: 'Larger than allowed.' },
+      507: { description: 'The quota is used up.' },
+    },
+    handle: async (call) => {
+      const isForm = call.contentType?.toLowerCase().startsWith('multipart/') ?? false;
+      const file = await (isForm ? fromForm(core, call, maxFileBytes) : fromJson(core, call, maxFileBytes));
+      return { status: 201, headers: { Location: `${call.publicUrl}/v1/files/${file.id}` }, json: encodeFile(file) };
+    },
+  };
+}
+
+async function fromForm(core: Core, call: Call, maxBytes: number): Promise<FileObject> {
+  const received: ReceivedObject[] = [];
+  try {
+    const form = await call.form(
+      async (body, part) => {
+        if (part.field !== 'file') {
+          throw new FsError(
+            'invalid_request',
+            `the part "${part.field}" is not taken here: the file is the part "file"`,
+          );
+        }
+        const object = await core.objects.receive(call.grant.tenant, body, { maxBytes });
+        received.push(object);
+        return object.staged;
+      },
+      { maxParts: 1 },
+    );
+    const [object] = received;
+    if (object === undefined) throw new FsError('invalid_request', 'the form has no part "file"');
+    return await object.keep(call.grant, metaOf(fieldsOf(form), call.grant));
+  } catch (error) {
+    for (const object of received) await object.discard();
+    throw error;
+  }
+}
+
+async function fromJson(core: Core, call: Call, maxBytes: number): Promise<FileObject> {
+  const { content, ...fields } = await call.json<z.infer<typeof createBody>>();
+  const meta = metaOf(fields, call.grant);
+  const bytes = decodeContent(content, 'base64');
+  const received = await core.objects.receive(call.grant.tenant, Readable.from([bytes]), {
+    maxBytes,
+    declaredBytes: bytes.length,
+  });
+  try {
+    return await received.keep(call.grant, meta);
+  } catch (error) {
+    await received.discard();
+    throw error;
+  }
+}
+
+/** The fields of a form as those of a JSON body; an empty one is as if it were absent. */
+function fieldsOf(form: Form): FileFields {
+  const filename = partName(form.parts[0]?.filename ?? '');
+  const sent = Object.entries(form.fields).filter(([, text]) => text !== '');
+  const named = { ...(filename === null ? {} : { filename }), ...Object.fromEntries(sent) };
+  return validate(fileFields, named, 'field') as FileFields;
+}
+
+function metaOf(fields: FileFields, grant: Grant): ObjectMeta {
+  return {
+    filename: fields.filename ?? null,
+    purpose: purposeFor(fields, grant),
+    userId: userFor(fields, grant),
+    agentId: agentFor(fields, grant),
+    sessionId: fields.session_id ?? null,
+  };
+}
+
+/** @throws forbidden: what an agent makes becomes `agent_output` by capture alone */
+function purposeFor(fields: FileFields, grant: Grant): ObjectMeta['purpose'] {
+  if (grant.agent === null || fields.purpose !== 'agent_output') return fields.purpose;
+  throw new FsError(
+    'forbidden',
+    'a credential bound to an agent may not make agent_output; the finish of its run does',
+  );
+}
+
+/** @throws forbidden for another user than the credential's, invalid_request where there is none to know */
+function userFor(fields: FileFields, grant: Grant): string | null {
+  const userId = fields.user_id ?? grant.user;
+  if (grant.user !== null && userId !== grant.user) {
+    throw new FsError('forbidden', 'this credential is bound to one user and makes files for no other');
+  }
+  if (userId !== null || grant.agent !== null) return userId;
+  throw new FsError('invalid_request', 'the field "userId" is missing: say whose file it is');
+}
+
+/** @throws forbidden for another agent than the credential's */
+function agentFor(fields: FileFields, grant: Grant): AgentId | null {
+  const agent = fields.agent_id === undefined ? grant.agent : parseAgentId(fields.agent_id);
+  if (grant.agent === null || agent === grant.agent) return agent;
+  throw new FsError('forbidden', 'this credential is bound to one agent and makes files for no other');
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import type { FileObject, ObjectFilter, PageOf, Purpose } from '../../../core/core.ts';
+import { FsError } from '../../../errors.ts';
+import { parseAgentId, parseRunId } from '../../../ids.ts';
+import { display } from '../../../tree/path.ts';
+import { pageQuery, timestamp } from '../../verbs/shapes.ts';
+
+const PURPOSES = ['agent_input', 'agent_output', 'knowledge'] as const satisfies readonly Purpose[];
+const DEFAULT_TTL_SECONDS = 3600;
+const MAX_TTL_SECONDS = 7 * 24 * 3600;
+const SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
+const CONTROL = /\p{Cc}/u;
+
+const name = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .refine((text) => !CONTROL.test(text), { error: `${what} may not contain control characters` });
+
+const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` or `knowledge`.');
+
+const filename = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) <= 255 && text !== '', { error: 'it has 1 to 255 bytes' })
+  .refine((text) => !/[/\\]/.test(text) && !CONTROL.test(text) && text !== '.' && text !== '..', {
+    error: 'it is one plain name, without slashes, backslashes or control characters',
+  })
+  .meta({ example: 'report.pdf' });
+
+/** What a file is made with besides its bytes: form fields and JSON fields alike, in snake_case. */
+export const fileFields = z.object({
+  filename: filename.optional().describe('By default the name that the part carries.'),
+  user_id: name('it').optional().describe('The end user whose file it is.').meta({ example: 'user_42' }),
+  purpose: purpose.default('agent_input'),
+  agent_id: z.string().optional().describe('Only for this agent.'),
+  session_id: name('it').optional().describe('Only for this session.'),
+});
+export type FileFields = z.infer<typeof fileFields>;
+
+export const createBody = fileFields.extend({ content: z.string().describe('The bytes as base64.') });
+
+export const listQuery = z.object({
+  userId: z.string().optional(),
+  purpose: purpose.optional(),
+  agentId: z.string().optional(),
+  sessionId: z.string().optional(),
+  runId: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, { error: 'it is no run id' })
+    .optional(),
+  ...pageQuery(50, 1000),
+});
+
+export const urlQuery = z.object({
+  expiresIn: z
+    .string()
+    .optional()
+    .describe('`30s`, `15m`, `24h`, `7d` or seconds. One hour by default, seven days at most.')
+    .meta({ example: '15m' }),
+});
+
+const nullable = z.string().nullable();
+
+export const fileObject = z.object({
+  id: z.string().meta({ example: 'file_0197a4c2f1d47e3c8f0b6f1e2d3c4b5a' }),
+  filename: nullable,
+  mimeType: z.string().meta({ example: 'application/pdf' }),
+  size: z.number().int(),
+  purpose: purpose.nullable(),
+  userId: nullable,
+  agentId: nullable,
+  sessionId: nullable,
+  runId: nullable,
+  path: nullable.describe('Where in the workspace a captured output lay.'),
+  sha256: z.string(),
+  createdAt: timestamp,
+});
+
+export const listReply = z.object({
+  data: z.array(fileObject),
+  has_more: z.boolean(),
+  next_cursor: z.string().optional(),
+});
+
+export const urlReply = z.object({ url: z.string(), expiresAt: timestamp });
+
+export function encodeFile(file: FileObject): z.infer<typeof fileObject> {
+  return {
+    id: file.id,
+    filename: file.filename,
+    mimeType: file.mimeType,
+    size: file.size,
+    purpose: file.purpose,
+    userId: file.userId,
+    agentId: file.agentId,
+    sessionId: file.sessionId,
+    runId: file.runId,
+    path: file.path === null ? null : `/${display(file.path)}`,
+    sha256: file.sha256,
+    createdAt: file.createdAt.toISOString(),
+  };
+}
+
+export function encodeList(page: PageOf<FileObject>): z.infer<typeof listReply> {
+  const more = page.next === null ? {} : { next_cursor: page.next };
+  return { data: page.items.map(encodeFile), has_more: page.next !== null, ...more };
+}
+
+/** @throws invalid_request for an agent id that is none */
+export function decodeFilter(query: z.infer<typeof listQuery>): ObjectFilter {
+  return {
+    ...(query.userId === undefined ? {} : { userId: query.userId }),
+    ...(query.purpose === undefined ? {} : { purpose: query.purpose }),
+    ...(query.agentId === undefined ? {} : { agentId: parseAgentId(query.agentId) }),
+    ...(query.sessionId === undefined ? {} : { sessionId: query.sessionId }),
+    ...(query.runId === undefined ? {} : { runId: parseRunId(query.runId) }),
+  };
+}
+
+/** How long a link lives, in seconds. @throws invalid_request */
+export function decodeTtl(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_TTL_SECONDS;
+  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
+  const seconds = Number(digits) * (SECONDS[unit] ?? 0);
+  if (seconds >= 1 && seconds <= MAX_TTL_SECONDS) return seconds;
+  throw new FsError(
+    'invalid_request',
+    'expiresIn is a time such as 30s, 15m, 24h or 7d, or seconds; seven days at most',
+  );
+}
+
+/** The name a part carries: the last element of what the client sent, or null where it sent none. */
+export function partName(sent: string): string | null {
+  const name = sent.split(/[/\\]/).at(-1) ?? '';
+  return name === '' ? null : name;
+}
