@@ -1,0 +1,31 @@
+import type { Clock } from '../../clock.ts';
+import type { Dialect } from '../dialect.ts';
+import { adminDialect } from './admin/routes.ts';
+import { agentsDialect } from './agents/routes.ts';
+import { filesDialect } from './files/routes.ts';
+import { filesystemDialect } from './filesystem/routes.ts';
+import { storeDialect } from './store/routes.ts';
+
+/** What the dialects enforce, in bytes; see the settings of the same names. */
+export interface DialectOptions {
+  readonly storeMaxFileBytes: number;
+  readonly workspaceMaxFileBytes: number;
+  readonly filesMaxFileBytes: number;
+  readonly jsonMaxBytes: number;
+  readonly clock: Clock;
+}
+
+/** The list of the APIs this program speaks, but for its own operation (dialects/ops), which describes the others. */
+export function allDialects(options: DialectOptions): readonly Dialect[] {
+  return [
+    storeDialect({ maxFileBytes: options.storeMaxFileBytes }),
+    filesystemDialect({
+      jsonMaxBytes: options.jsonMaxBytes,
+      maxFileBytes: options.workspaceMaxFileBytes,
+      clock: options.clock,
+    }),
+    filesDialect({ maxFileBytes: options.filesMaxFileBytes }),
+    agentsDialect(),
+    adminDialect(),
+  ];
+}
