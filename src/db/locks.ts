@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import type { Database } from './schema.ts';
+
+/** Longer than this, a name does not surely fit into an index. */
+const MAX_NAME_BYTES = 512;
+
+export interface LockWanted {
+  readonly name: string;
+  readonly instance: string;
+  readonly ttlMs: number;
+  readonly now: number;
+}
+
+/** One holding of a lock. */
+export interface LockHeld {
+  readonly name: string;
+  /** The fencing token: every holder of the name has a higher one than all before it. */
+  readonly token: number;
+}
+
+/** Takes a lock that is free or has run out; null where another holds it. Not for the holder to take again. */
+export async function acquireLock(db: Database, { name, instance, ttlMs, now }: LockWanted): Promise<number | null> {
+  // The first token is the time, so that a name whose row was swept begins above where it ended.
+  const row = await db
+    .insertInto('locks')
+    .values({ name: stored(name), instance, token: now, until: now + ttlMs })
+    .onConflict((conflict) =>
+      conflict
+        .column('name')
+        .doUpdateSet(({ eb, ref }) => ({
+          instance,
+          token: eb('locks.token', '+', 1),
+          until: ref('excluded.until'),
+        }))
+        .where('locks.until', '<=', now),
+    )
+    .returning('token')
+    .executeTakeFirst();
+  return row?.token ?? null;
+}
+
+/** Holds on until then. False where it was released or taken over: the caller holds nothing any more. */
+export async function renewLock(db: Database, { name, token }: LockHeld, until: number): Promise<boolean> {
+  const held = db.updateTable('locks').set({ until }).where('name', '=', stored(name)).where('token', '=', token);
+  return (await held.where('until', '>', 0).executeTakeFirst()).numUpdatedRows > 0n;
+}
+
+/** True while this holding goes on: not run out, not released, not taken over. */
+export async function checkLock(db: Database, { name, token }: LockHeld, now: number): Promise<boolean> {
+  const held = db.selectFrom('locks').select('token').where('name', '=', stored(name)).where('token', '=', token);
+  return (await held.where('until', '>', now).executeTakeFirst()) !== undefined;
+}
+
+/** Frees the lock if it is still held; its row stays for the token's sake until it is swept. */
+export async function releaseLock(db: Database, { name, token }: LockHeld): Promise<void> {
+  const held = db.updateTable('locks').set({ until: 0 }).where('name', '=', stored(name));
+  await held.where('token', '=', token).execute();
+}
+
+/** Frees everything a stopped or dead process held. */
+export async function releaseLocksOf(db: Database, instance: string): Promise<void> {
+  await db.updateTable('locks').set({ until: 0 }).where('instance', '=', instance).where('until', '>', 0).execute();
+}
+
+/** Removes the rows of locks that are free, so that the table does not remember every path. Returns how many. */
+export async function sweepLocks(db: Database, now: number, limit: number): Promise<number> {
+  const free = db.selectFrom('locks').select('name').where('until', '<=', now).orderBy('name').limit(limit);
+  const swept = await db.deleteFrom('locks').where('name', 'in', free).where('until', '<=', now).executeTakeFirst();
+  return Number(swept.numDeletedRows);
+}
+
+function stored(name: string): string {
+  return Buffer.byteLength(name) <= MAX_NAME_BYTES ? name : createHash('sha256').update(name).digest('hex');
+}
