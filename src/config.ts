@@ -49,7 +49,9 @@ const ROWS = {
   signingKeys: secretly(
     optional('SIGNING_KEYS', 'made at first start', parse.signingKeys,
       '`id:secret,…` for signed URLs; the first signs, all verify: rotation')),
-  jwtPublicKey: optional('JWT_PUBLIC_KEY', 'none', parse.publicKey, 'PEM of RS256 or ES256 tokens; ends HS256'),
+  // Not a secret, but what lands here by mistake is its private half
+  jwtPublicKey: secretly(
+    optional('JWT_PUBLIC_KEY', 'none', parse.publicKey, 'PEM of RS256 or ES256 tokens; ends HS256')),
   jwtJwksUrl: optional('JWT_JWKS_URL', 'none', parse.documentUrl, 'key set of RS256 or ES256 tokens; ends HS256'),
   jwtIssuer: optional('JWT_ISSUER', 'none', parse.word, 'the `iss` that tokens must have'),
   jwtAudience: optional('JWT_AUDIENCE', 'none', parse.word, 'the `aud` that tokens must have'),
@@ -121,13 +123,13 @@ export function warningsOf(config: Config): readonly string[] {
   return warnings.flatMap(([applies, sentence]) => (applies ? [sentence] : []));
 }
 
-function readRow(row: Row<unknown>, given: string | undefined): unknown {
-  const text = given === undefined || given === '' ? row.defaultText : given;
+function readRow(row: Row<unknown>, set: string | undefined): unknown {
+  const text = set === undefined || set === '' ? row.defaultText : set;
   if (text === null) return null;
   const value = row.parser.parse(text);
   if (value === undefined) {
-    const shown = row.secret ? 'set to a value that is not shown here' : JSON.stringify(shorten(text));
-    throw new FsError('invalid_request', `${row.variable} is ${shown}; it must be ${row.parser.allowed}`);
+    const given = row.secret ? 'set to a value that is not shown here' : JSON.stringify(shown(text));
+    throw new FsError('invalid_request', `${row.variable} is ${given}; it must be ${row.parser.allowed}`);
   }
   return Array.isArray(value) ? Object.freeze(value) : value;
 }
@@ -171,6 +173,8 @@ function isPrivateFetch(url: string): boolean {
   return protocol === 'https:' || hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }
 
-function shorten(text: string): string {
-  return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
+/** Short, and without the password of a URL. */
+function shown(text: string): string {
+  const open = text.replace(/:\/\/[^/]*@/g, '://…@');
+  return open.length <= 100 ? open : `${open.slice(0, 100)}…`;
 }
