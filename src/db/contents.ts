@@ -1,11 +1,69 @@
+import { type Selectable, sql } from 'kysely';
+import type { ContentRow, Database } from './schema.ts';
 
-/** True where at least one object has the content. */
-export async function isReferenced(db: Database, { tenant, sha256 }: ContentKey): Promise<boolean> {
+/** One content of a tenant, kept once however many objects have it. */
+export interface ContentKey {
+  readonly tenant: string;
+  readonly sha256: string;
+}
+
+/** A content that an object has let go. */
+export interface ReleasedContent {
+  readonly sha256: string;
+  readonly size: number;
+  /** True when no object has it any more: its bytes may go, by way of `removeOrphan`. */
+  readonly orphaned: boolean;
+}
+
+/** One object more has this content. */
+export async function addReference(db: Database, content: ContentKey & { readonly size: number }): Promise<void> {
+  const { tenant, sha256, size } = content;
+  await db
+    .insertInto('contents')
+    .values({ tenant, sha256, size, refs: 1 })
+    .onConflict((conflict) =>
+      conflict.columns(['tenant', 'sha256']).doUpdateSet(({ eb }) => ({ refs: eb('contents.refs', '+', 1) })),
+    )
+    .execute();
+}
+
+/** One object fewer has this content. */
+export async function dropReference(db: Database, { tenant, sha256 }: ContentKey): Promise<ReleasedContent | null> {
   const row = await db
-    .selectFrom('contents')
-    .select('refs')
+    .updateTable('contents')
+    .set({ refs: sql<number>`case when refs > 0 then refs - 1 else 0 end` })
     .where('tenant', '=', tenant)
     .where('sha256', '=', sha256)
+    .returning(['size', 'refs'])
     .executeTakeFirst();
-  return row !== undefined && row.refs > 0;
+  return row === undefined ? null : { sha256, size: row.size, orphaned: row.refs === 0 };
+}
+
+/** By hash; `after` is the last one of the page before, or null. */
+export async function listContents(
+  db: Database,
+  tenant: string,
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<readonly Selectable<ContentRow>[]> {
+  let query = db.selectFrom('contents').selectAll().where('tenant', '=', tenant);
+  if (page.after !== null) query = query.where('sha256', '>', page.after);
+  return query.orderBy('sha256').limit(page.limit).execute();
+}
+
+/** Contents that no object has, of any tenant. */
+export async function listOrphans(db: Database, limit: number): Promise<readonly ContentKey[]> {
+  const orphans = db.selectFrom('contents').select(['tenant', 'sha256']).where(sql<boolean>`refs = 0`);
+  return orphans.orderBy('tenant').limit(limit).execute();
+}
+
+/** Forgets the content if still no object has it. True then: the caller removes the bytes, under the content's path lock. */
+export async function removeOrphan(db: Database, { tenant, sha256 }: ContentKey): Promise<boolean> {
+  const content = db.deleteFrom('contents').where('tenant', '=', tenant).where('sha256', '=', sha256);
+  return (await content.where(sql<boolean>`refs = 0`).executeTakeFirst()).numDeletedRows > 0n;
+}
+
+/** True where at least one object of the tenant has the content. */
+export async function isReferenced(db: Database, { tenant, sha256 }: ContentKey): Promise<boolean> {
+  const content = db.selectFrom('contents').select('refs').where('tenant', '=', tenant).where('sha256', '=', sha256);
+  return ((await content.executeTakeFirst())?.refs ?? 0) > 0;
 }

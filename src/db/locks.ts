@@ -45,10 +45,10 @@ export async function renewLock(db: Database, { name, token }: LockHeld, until: 
   return (await held.where('until', '>', 0).executeTakeFirst()).numUpdatedRows > 0n;
 }
 
-/** True while this holding goes on: not run out, not released, not taken over. */
-export async function checkLock(db: Database, { name, token }: LockHeld, now: number): Promise<boolean> {
+/** True while nobody else has taken the lock since this holding began. */
+export async function checkLock(db: Database, { name, token }: LockHeld): Promise<boolean> {
   const held = db.selectFrom('locks').select('token').where('name', '=', stored(name)).where('token', '=', token);
-  return (await held.where('until', '>', now).executeTakeFirst()) !== undefined;
+  return (await held.where('until', '>', 0).executeTakeFirst()) !== undefined;
 }
 
 /** Frees the lock if it is still held; its row stays for the token's sake until it is swept. */

@@ -1,5 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely';
 import { FsError } from '../errors.ts';
+import { addReference, dropReference, type ReleasedContent } from './contents.ts';
 import { isUniqueViolation } from './failures.ts';
 import { fromPathKey, pathKey } from './path-key.ts';
 import type { Database, ObjectRow, Schema } from './schema.ts';
@@ -32,14 +33,6 @@ export interface NewContent {
   readonly mimeType: string;
 }
 
-/** A content that an object has let go. */
-export interface ReleasedContent {
-  readonly sha256: string;
-  readonly size: number;
-  /** True when no object of the tenant has it any more: its bytes may go. */
-  readonly orphaned: boolean;
-}
-
 const UPLOADED: readonly ObjectRow['status'][] = ['uploaded'];
 
 /** Records an object and, where it has content, one reference to that. Paths go in and come out as on disk. @throws exists */
@@ -47,7 +40,7 @@ export async function insertObject(db: Database, object: ObjectRow): Promise<voi
   const { tenant, sha256, size, path } = object;
   try {
     await inTransaction(db, async (tx) => {
-      if (sha256 !== null) await addReference(tx, tenant, sha256, size ?? 0);
+      if (sha256 !== null) await addReference(tx, { tenant, sha256, size: size ?? 0 });
       const row = { ...object, path: path === null ? null : pathKey(path) };
       await tx.insertInto('objects').values(row).execute();
     });
@@ -104,8 +97,8 @@ export async function replaceContent(
     if (old === undefined) throw new FsError('not_found', `there is no file ${id} any more`, { path: id });
     await tx.updateTable('objects').set({ sha256, size, mime_type: mimeType }).where('id', '=', id).execute();
     if (old.sha256 === sha256) return null;
-    await addReference(tx, old.tenant, sha256, size);
-    return old.sha256 === null ? null : dropReference(tx, old.tenant, old.sha256);
+    await addReference(tx, { tenant: old.tenant, sha256, size });
+    return old.sha256 === null ? null : dropReference(tx, { tenant: old.tenant, sha256: old.sha256 });
   });
 }
 
@@ -135,7 +128,7 @@ export async function markObjectDeleted(
     if (object === undefined) return null;
     await tx.updateTable('objects').set({ status: 'deleted', deleted_at: now }).where('id', '=', id).execute();
     const { status, sha256 } = object;
-    return { status, content: sha256 === null ? null : await dropReference(tx, tenant, sha256) };
+    return { status, content: sha256 === null ? null : await dropReference(tx, { tenant, sha256 }) };
   });
 }
 
@@ -167,12 +160,6 @@ export async function sumByTenant(db: Database): Promise<readonly (Amount & { re
     .execute();
 }
 
-/** True while an object of the tenant has this content, so that its bytes must stay. */
-export async function isContentKept(db: Database, tenant: string, sha256: string): Promise<boolean> {
-  const content = db.selectFrom('contents').select('refs').where('tenant', '=', tenant).where('sha256', '=', sha256);
-  return (await content.executeTakeFirst()) !== undefined;
-}
-
 /** Removes every row of a tenant that is being deleted; its bytes go with its directory. */
 export async function removeObjectsOf(db: Database, tenant: string): Promise<void> {
   await inTransaction(db, async (tx) => {
@@ -196,30 +183,4 @@ function narrowed<O>(
 
 function fromRow(row: ObjectRow): ObjectRow {
   return row.path === null ? row : { ...row, path: fromPathKey(row.path) };
-}
-
-/** One object more has this content. */
-async function addReference(db: Database, tenant: string, sha256: string, size: number): Promise<void> {
-  await db
-    .insertInto('contents')
-    .values({ tenant, sha256, size, refs: 1 })
-    .onConflict((conflict) =>
-      conflict.columns(['tenant', 'sha256']).doUpdateSet(({ eb }) => ({ refs: eb('contents.refs', '+', 1) })),
-    )
-    .execute();
-}
-
-/** One object fewer has this content; with the last one its row goes. Only inside a transaction. */
-async function dropReference(db: Database, tenant: string, sha256: string): Promise<ReleasedContent | null> {
-  const row = await db
-    .updateTable('contents')
-    .set(({ eb }) => ({ refs: eb('refs', '-', 1) }))
-    .where('tenant', '=', tenant)
-    .where('sha256', '=', sha256)
-    .returning(['size', 'refs'])
-    .executeTakeFirst();
-  if (row === undefined) return null;
-  if (row.refs > 0) return { sha256, size: row.size, orphaned: false };
-  await db.deleteFrom('contents').where('tenant', '=', tenant).where('sha256', '=', sha256).execute();
-  return { sha256, size: row.size, orphaned: true };
 }

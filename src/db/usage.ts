@@ -64,10 +64,15 @@ export async function readAccounts(
   return new Map((await query.execute()).map((row) => [row.part, toState(row)]));
 }
 
-/** The parts of a tenant that have an account, in order. The tenant's own account ('') is not among them. */
-export async function listParts(db: Database, tenant: string): Promise<readonly string[]> {
-  const parts = db.selectFrom('usage').select('part').where('tenant', '=', tenant).where('part', '!=', '');
-  return (await parts.orderBy('part').execute()).map(({ part }) => part);
+/** The accounts of a tenant by part, itself ('') first; `after` is the last part of the page before, or null. */
+export async function listAccounts(
+  db: Database,
+  tenant: string,
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<readonly AccountState[]> {
+  let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant);
+  if (page.after !== null) query = query.where('part', '>', page.after);
+  return (await query.orderBy('part').limit(page.limit).execute()).map(toState);
 }
 
 /** Changes the limits that are named; what is held already stays. False where there is no such account. */
@@ -150,9 +155,7 @@ export async function markRecount(db: Database, { tenant, part }: AccountKey): P
  */
 export async function applyRecount(
   db: Database,
-  { tenant, part }: AccountKey,
-  counted: Amount,
-  ifVersion: number,
+  { tenant, part, counted, ifVersion }: AccountKey & { readonly counted: Amount; readonly ifVersion: number },
 ): Promise<boolean> {
   return inTransaction(db, async (tx) => {
     const row = (await lockAccounts(tx, tenant, ['', part])).find((account) => account.part === part);

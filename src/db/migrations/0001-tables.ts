@@ -203,6 +203,12 @@ async function indexObjects(db: Database): Promise<void> {
   }
   const pending = db.schema.createIndex('objects_pending').on('objects').column('created_at');
   await pending.where(sql<boolean>`status = 'pending_upload'`).execute();
+  await db.schema
+    .createIndex('contents_orphaned')
+    .on('contents')
+    .column('tenant')
+    .where(sql<boolean>`refs = 0`)
+    .execute();
 }
 
 async function indexRuns(db: Database): Promise<void> {
