@@ -2,6 +2,13 @@ import type { Core } from '../core/core.ts';
 import type { ErrorCode, FsError } from '../errors.ts';
 import type { Route } from './call.ts';
 
+/** A file of an installed package that is served as it is, to anyone. */
+export interface Asset {
+  readonly path: string;
+  readonly directory: string;
+  readonly name: string;
+}
+
 /** One documented API's HTTP surface. */
 export interface Dialect {
   readonly name: string;
@@ -12,4 +19,6 @@ export interface Dialect {
   readonly statuses?: (route: string) => Partial<Record<ErrorCode, number>> | undefined;
   /** The body of an error in this API's own shape, where it has one; problem+json otherwise. */
   readonly errorBody?: (error: FsError) => unknown;
+  /** What a page of this dialect loads. */
+  readonly assets?: readonly Asset[];
 }

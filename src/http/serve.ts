@@ -39,13 +39,6 @@ export interface AppOptions {
   readonly uploadFloor?: UploadFloor;
 }
 
-/** A file of a package that is served as it is. */
-export interface Asset {
-  readonly path: string;
-  readonly directory: string;
-  readonly name: string;
-}
-
 export interface AppParts {
   readonly core: Core;
   readonly dialects: readonly Dialect[];
@@ -54,7 +47,6 @@ export interface AppParts {
   readonly options: AppOptions;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly assets?: readonly Asset[];
   /** Aborted when the daemon stops: event streams end then, other requests finish. */
   readonly closing?: AbortSignal;
 }
@@ -117,7 +109,7 @@ function routesOf(frame: Frame): RequestHandler {
     const method = METHOD[mounted.route.method];
     router[method](patternsOf(mounted.path), (req, res) => serveRoute(frame, mounted, req, res));
   }
-  for (const { path, directory, name } of frame.assets ?? []) {
+  for (const { path, directory, name } of frame.dialects.flatMap((dialect) => dialect.assets ?? [])) {
     router.get(path, (_req, res, next) =>
       res.sendFile(name, { root: directory, maxAge: '1h' }, (error) => error && next(error)),
     );
