@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { create as contentDisposition } from 'content-disposition';
 import fresh from 'fresh';
-import parseRange from 'range-parser';
 import { FsError } from '../errors.ts';
 import { display } from '../tree/path.ts';
 import type { OpenFile } from '../tree/tree.ts';
@@ -9,14 +8,10 @@ import type { Reply } from './call.ts';
 import { matchesVersion, parseConditions } from './conditions.ts';
 import { safeContentType } from './mime.ts';
 import { pump } from './pump.ts';
+import { type Span, spanOf } from './ranges.ts';
 
 /** The reply that carries an opened file. */
 export type FileReply = Extract<Reply, { readonly file: OpenFile }>;
-
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
 
 // A file that runs scripts where it is shown gets an origin of its own in which it can do nothing.
 const SANDBOX = "sandbox; default-src 'none'";
@@ -85,16 +80,14 @@ function chosenSpan(
   size: number,
 ): Span | null {
   const text = req.headers.range;
-  // RFC 9110 14.2: Range means nothing for HEAD, but answering as GET would is what download managers probe for.
-  if (text === undefined || !rangeStillApplies(req.headers['if-range'], version, modifiedAt)) return null;
-  const ranges = parseRange(size, text);
-  if (ranges === -2 || (ranges !== -1 && ranges.type !== 'bytes')) return null;
-  if (ranges === -1) {
-    res.setHeader('content-range', `bytes */${size}`);
-    throw new FsError('range_not_satisfiable', `the file has ${size} bytes, and the range asked for lies beyond them`);
-  }
-  const [first, second] = ranges;
-  return first === undefined || second !== undefined ? null : { start: first.start, end: first.end };
+  // RFC 9110 14.2: Range is defined for GET alone, and must be ignored elsewhere.
+  if (text === undefined || req.method !== 'GET') return null;
+  if (!rangeStillApplies(req.headers['if-range'], version, modifiedAt)) return null;
+  const span = spanOf(text, size);
+  if (span === 'whole') return null;
+  if (span !== 'beyond') return span;
+  res.setHeader('content-range', `bytes */${size}`);
+  throw new FsError('range_not_satisfiable', `the file has ${size} bytes, and the range asked for lies beyond them`);
 }
 
 function rangeStillApplies(ifRange: string | string[] | undefined, version: string, modifiedAt: Date): boolean {
