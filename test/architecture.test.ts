@@ -82,12 +82,15 @@ describe('import rules', () => {
     const uses = (from: string, to: RegExp) =>
       found.modules.some((m) => new RegExp(from).test(m.source) && m.dependencies.some((d) => to.test(d.resolved)));
     const unused = forbidden.flatMap((rule) => {
+      const from = rule.from.path ?? '';
       if (rule.name.endsWith('-imports-down')) {
-        const from = rule.from.path ?? '';
-        return list(rule.to.pathNot).filter((allowed) => allowed !== from && !uses(from, new RegExp(allowed)));
+        const others = list(rule.to.pathNot).filter((allowed) => allowed !== from);
+        return others
+          .filter((allowed) => !uses(from, new RegExp(allowed)))
+          .map((allowed) => `${rule.name}: ${allowed}`);
       }
       const homes = /-only-(in|from)-/.test(rule.name) ? list(rule.from.pathNot) : [];
-      return homes.filter((home) => !uses(home, new RegExp(rule.to.path ?? '')));
+      return homes.filter((home) => !uses(home, new RegExp(rule.to.path ?? ''))).map((home) => `${rule.name}: ${home}`);
     });
     expect(unused).toEqual([]);
   });
