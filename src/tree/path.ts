@@ -43,10 +43,16 @@ function checked(relative: string): TreePath {
   if (relative.includes('\0')) throw new FsError('invalid_path', 'a path may not contain a NUL character');
   for (const segment of relative.split('/')) {
     if (segment === '') {
-      throw new FsError('invalid_path', `the path "${display(relative)}" has an empty element ("//" or a "/" at its end)`);
+      throw new FsError(
+        'invalid_path',
+        `the path "${display(relative)}" has an empty element ("//" or a "/" at its end)`,
+      );
     }
     if (segment === '.' || segment === '..') {
-      throw new FsError('invalid_path', `the path "${display(relative)}" has a "${segment}" element; write it out in full`);
+      throw new FsError(
+        'invalid_path',
+        `the path "${display(relative)}" has a "${segment}" element; write it out in full`,
+      );
     }
     if (encodePath(segment).length > MAX_SEGMENT_BYTES) {
       throw new FsError('invalid_path', `a name in the path is longer than ${MAX_SEGMENT_BYTES} bytes`);
@@ -60,7 +66,8 @@ function checked(relative: string): TreePath {
 
 /** The further demands on a name that is about to be made. @throws invalid_path for the root, control characters, backslash */
 export function demandCreatable(path: TreePath): void {
-  if (path === ROOT) throw new FsError('is_directory', 'the root itself cannot be created or replaced; name a file in it');
+  if (path === ROOT)
+    throw new FsError('is_directory', 'the root itself cannot be created or replaced; name a file in it');
   if (CONTROL_OR_BACKSLASH.test(path)) {
     throw new FsError('invalid_path', 'a new name may not contain control characters or a backslash');
   }
@@ -120,7 +127,8 @@ function decodeLossless(bytes: Buffer): string {
   let text = '';
   for (let at = 0; at < bytes.length; ) {
     const length = sequenceLength(bytes, at);
-    text += length === 0 ? String.fromCharCode(ESCAPE_BASE + (bytes[at] ?? 0)) : bytes.toString('utf8', at, at + length);
+    text +=
+      length === 0 ? String.fromCharCode(ESCAPE_BASE + (bytes[at] ?? 0)) : bytes.toString('utf8', at, at + length);
     at += Math.max(1, length);
   }
   return text;
