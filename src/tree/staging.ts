@@ -56,6 +56,7 @@ export interface Staging {
   /**
    * A copy of everything below `dir` (files, directories, links; specials and what vanishes meanwhile are skipped), flushed.
    * `onBytes` is awaited before each further batch is written, with what that batch adds; throw to refuse.
+   * The copy of `dir` itself is one file more.
    * @throws conflict (a file keeps changing), too_large (more than a million entries)
    */
   copyDirectory(
