@@ -1,0 +1,50 @@
+import type { BigIntStats } from 'node:fs';
+import { chmod as setMode, utimes as setTimes } from 'node:fs/promises';
+import { beneath, within } from './beneath.ts';
+import type { Held } from './directory.ts';
+import type { HomeDisk } from './disk.ts';
+import type { Entry } from './entry.ts';
+import { refusal } from './opened-file.ts';
+import { ROOT, type TreePath } from './path.ts';
+import { entryOf, kindOf } from './stats.ts';
+
+const PERMISSION_BITS = 0o777;
+
+/** Sets permission bits; see Tree.chmod. */
+export function chmod(disk: HomeDisk, path: TreePath, mode: number): Promise<Entry> {
+  return changing(disk, path, ({ self }) => setMode(self, mode & PERMISSION_BITS));
+}
+
+/** Sets the time of last modification, leaving that of last access; see Tree.utimes. */
+export function utimes(disk: HomeDisk, path: TreePath, modifiedAt: Date): Promise<Entry> {
+  return changing(disk, path, ({ self }, { atime }) => setTimes(self, atime, modifiedAt));
+}
+
+/** Acts on the held thing itself: chmod and utimes by its name would follow a link swapped in meanwhile. */
+async function changing(
+  disk: HomeDisk,
+  path: TreePath,
+  change: (held: Held, stats: BigIntStats) => Promise<void>,
+): Promise<Entry> {
+  if (path === ROOT) return within(disk, ROOT, (root) => changeHeld(root, path, change));
+  return beneath(disk, path, async (directory, name) => {
+    const held = await directory.leaf(name);
+    try {
+      return await changeHeld(held, path, change);
+    } finally {
+      held.close();
+    }
+  });
+}
+
+async function changeHeld(
+  held: Held,
+  path: TreePath,
+  change: (held: Held, stats: BigIntStats) => Promise<void>,
+): Promise<Entry> {
+  const stats = await held.stat();
+  const kind = kindOf(stats);
+  if (kind === 'symlink' || kind === 'other') throw refusal(kind, path);
+  await change(held, stats);
+  return entryOf(path, await held.stat(), null);
+}
