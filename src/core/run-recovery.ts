@@ -1,0 +1,71 @@
+import { abandonedRuns, dropRun, endRun, handOver, overdueRuns, type StoredRun } from '../db/runs.ts';
+import { deliverMissed } from './delivery.ts';
+import { rollBack } from './journal.ts';
+import type { LiveCaptures } from './live-capture.ts';
+import { finishRun, removeUsedUp } from './run-finish.ts';
+import { type RunParts, workspaceOf } from './run-parts.ts';
+import { isSeedOnce } from './run-start.ts';
+
+const RUNS_AT_A_TIME = 100;
+
+/**
+ * Takes over the live runs of processes that are gone: what they were preparing is rolled back and `failed`, what they were
+ * finishing is finished, and what was running is looked after by this process. One run's failure does not stop the others;
+ * it is tried again the next time.
+ * @param dead instances found dead; those that are not registered any more are taken for gone in any case
+ */
+export async function adoptRuns(parts: RunParts, live: LiveCaptures, dead: readonly string[]): Promise<void> {
+  const others = dead.filter((instance) => instance !== parts.instance);
+  const tried = new Set<string>();
+  for (;;) {
+    const runs = await abandonedRuns(parts.db, others, RUNS_AT_A_TIME);
+    const untried = runs.filter((run) => !tried.has(run.id));
+    if (untried.length === 0) return;
+    for (const run of untried) {
+      tried.add(run.id);
+      await adopt(parts, live, run);
+    }
+  }
+}
+
+async function adopt(parts: RunParts, live: LiveCaptures, run: StoredRun): Promise<void> {
+  try {
+    if (!(await handOver(parts.db, run.id, run.instance, parts.instance))) return;
+    const mine = { ...run, instance: parts.instance };
+    if (run.status === 'preparing') await takeBack(parts, mine);
+    else if (run.finishing !== null) await finishRun(parts, mine, run.finishing);
+    else {
+      await live.watch(mine);
+      await deliverMissed(parts, mine);
+    }
+  } catch (error) {
+    parts.log.error({ err: error, run: run.id }, 'a run that a process left behind could not be taken over yet');
+    await handOver(parts.db, run.id, parts.instance, '').catch(() => false);
+  }
+}
+
+async function takeBack(parts: RunParts, run: StoredRun): Promise<void> {
+  const ref = workspaceOf(run);
+  await rollBack(parts.db, await parts.volumes.home(ref), run.id);
+  await parts.volumes.recount(ref);
+  if (isSeedOnce(run)) await dropRun(parts.db, run, false);
+  else await endRun(parts.db, run, 'failed', parts.clock().getTime());
+  parts.log.info({ run: run.id }, 'a copy-in that a process left unfinished was rolled back');
+}
+
+/** What time alone causes: runs past their deadline end, and ephemeral workspaces go that a crash left behind. */
+export async function sweepRuns(parts: RunParts, live: LiveCaptures): Promise<void> {
+  const now = parts.clock();
+  for (const run of await overdueRuns(parts.db, now.getTime(), RUNS_AT_A_TIME)) {
+    await live.stop(run.id);
+    try {
+      const ended = await finishRun(parts, run, 'failed', now);
+      if (ended.status === 'running') await live.watch(ended);
+    } catch (error) {
+      parts.log.error({ err: error, run: run.id }, 'a run past its timeout could not be ended yet');
+    }
+  }
+  await adoptRuns(parts, live, []);
+  await removeUsedUp(parts, RUNS_AT_A_TIME);
+  await live.prune();
+}
