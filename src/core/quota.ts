@@ -1,0 +1,170 @@
+import bytes from 'bytes';
+import type { Database } from '../db/schema.ts';
+import { inTransaction } from '../db/transaction.ts';
+import * as ledger from '../db/usage.ts';
+import { FsError } from '../errors.ts';
+import type { Count } from '../tree/entry.ts';
+import { type Account, add, NOTHING, nameAccount } from './account.ts';
+import type { Usage } from './core.ts';
+import type { Disk } from './disk.ts';
+
+/** The ledger says that this account must be counted again before more is charged to it. Never leaves core. */
+export class RecountOwed extends Error {
+  override readonly name = 'RecountOwed';
+}
+
+/** Queries that are to be done together with a settling or not at all. They run again when the transaction does. */
+export type Also = (transaction: Database) => Promise<void>;
+
+export interface QuotaParts {
+  readonly db: Database;
+  readonly instance: string;
+  readonly disk: Disk;
+  /** @throws unavailable while this process does not count as living, so that its reservations would not hold */
+  demandAlive(): void;
+  /** Counts an account again and mends its ledger. */
+  recount(account: Account): Promise<unknown>;
+  /** Told of every write that an account or the disk had no room for. */
+  onRefused(): void;
+}
+
+/** What accounts hold and may hold. Every charge is decided by one conditional update in the database. */
+export interface Quota {
+  /** @throws not_found for an account that is not there */
+  usage(account: Account): Promise<Usage>;
+  /**
+   * Reserves on the account and its tenant in one step, or not at all. `own` is what the same write has reserved before;
+   * it is told apart in the error. @throws quota_exceeded, unavailable, RecountOwed
+   */
+  reserve(account: Account, want: Count, own: Count): Promise<void>;
+  /** Gives `reserved` back and books what was really taken (or given back, when negative). `also` joins the transaction. */
+  settle(account: Account, reserved: Count, actual: Count, also?: Also): Promise<void>;
+  /** Runs `work`; when it met `RecountOwed`, counts and runs it again. Never call it while holding a path lock of the account. */
+  afterRecount<T>(account: Account, work: () => Promise<T>): Promise<T>;
+  /** Settles what could not be settled when its time came, because the database was away. */
+  mend(): Promise<void>;
+}
+
+const ATTEMPTS = 4;
+const MAX_UNSETTLED = 10_000;
+
+export function openQuota(parts: QuotaParts): Quota {
+  const { db, instance } = parts;
+  const unsettled: { readonly account: Account; readonly reserved: Count }[] = [];
+
+  async function reserve(account: Account, want: Count, own: Count): Promise<void> {
+    parts.demandAlive();
+    await parts.disk.demandRoom(want.bytes);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const outcome = await ledger.reserve(db, { instance, ...account, ...want });
+      if (outcome === 'ok') return;
+      if (outcome === 'recount') throw new RecountOwed(`${nameAccount(account)} must be counted first`);
+      const full = await explain(db, account, want, own);
+      if (full !== null) throw full;
+      // Room came free between the refusal and the look at it.
+    }
+    throw busy();
+  }
+
+  async function settle(account: Account, reserved: Count, actual: Count, also?: Also): Promise<void> {
+    try {
+      await inTransaction(db, async (transaction) => {
+        await ledger.settle(transaction, { instance, ...account, reserved, actual });
+        await also?.(transaction);
+      });
+    } catch (error) {
+      if (unsettled.length < MAX_UNSETTLED) unsettled.push({ account, reserved });
+      throw error;
+    }
+  }
+
+  async function afterRecount<T>(account: Account, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof FsError && error.code === 'quota_exceeded') parts.onRefused();
+        if (!(error instanceof RecountOwed)) throw error;
+        await parts.recount(account);
+      }
+    }
+    throw busy();
+  }
+
+  async function mend(): Promise<void> {
+    for (let next = unsettled[0]; next !== undefined; next = unsettled[0]) {
+      await ledger.settle(db, { instance, ...next.account, reserved: next.reserved, actual: NOTHING });
+      unsettled.shift();
+      // What the disk holds of it is not known any more, so it is counted before the next write.
+      await ledger.markRecount(db, next.account);
+    }
+  }
+
+  return {
+    usage: async (account) => toUsage(await readAccount(db, account)),
+    reserve,
+    settle,
+    afterRecount,
+    mend,
+  };
+}
+
+async function readAccount(db: Database, account: Account): Promise<ledger.AccountState> {
+  const row = await ledger.readAccount(db, account);
+  if (row === null) throw new FsError('not_found', `${nameAccount(account)} does not exist`);
+  return row;
+}
+
+/** Of an account that is being removed at this moment. */
+export const NO_USAGE: Usage = { bytes: 0, files: 0, reservedBytes: 0, quotaBytes: 0, quotaFiles: 0 };
+
+export function toUsage(row: ledger.AccountState): Usage {
+  return {
+    bytes: row.bytes,
+    files: row.files,
+    reservedBytes: row.reservedBytes,
+    quotaBytes: row.limitBytes,
+    quotaFiles: row.limitFiles,
+  };
+}
+
+/** Says which account is full and by how much, or null where by now neither is. The narrower account speaks first. */
+async function explain(db: Database, account: Account, want: Count, own: Count): Promise<FsError | null> {
+  for (const part of [account.part, '']) {
+    const full = explainOne({ ...account, part }, await readAccount(db, { ...account, part }), want, own);
+    if (full !== null) return full;
+  }
+  return null;
+}
+
+function explainOne(account: Account, row: ledger.AccountState, want: Count, own: Count): FsError | null {
+  const requested = add(own, want);
+  const usedBytes = row.bytes + row.reservedBytes - own.bytes;
+  if (row.limitBytes > 0 && usedBytes + requested.bytes > row.limitBytes) {
+    const [used, limit, more] = [usedBytes, row.limitBytes, requested.bytes].map(size);
+    return new FsError(
+      'quota_exceeded',
+      `${nameAccount(account)} holds ${used} of its ${limit} quota; this write needs ${more} more`,
+      { used: usedBytes, limit: row.limitBytes, requested: requested.bytes, unit: 'bytes' },
+    );
+  }
+  const usedFiles = row.files + row.reservedFiles - own.files;
+  if (row.limitFiles > 0 && usedFiles + requested.files > row.limitFiles) {
+    return new FsError(
+      'quota_exceeded',
+      `${nameAccount(account)} holds ${usedFiles} of its ${row.limitFiles} files and directories; this write needs ${requested.files} more`,
+      { used: usedFiles, limit: row.limitFiles, requested: requested.files, unit: 'files' },
+    );
+  }
+  return null;
+}
+
+function size(count: number): string {
+  return bytes(count, { unitSeparator: ' ' }) ?? `${count} B`;
+}
+
+function busy(): FsError {
+  return new FsError('unavailable', 'the quota ledger is changing too fast to decide on this write; try again', {
+    retryAfterSeconds: 1,
+  });
+}
