@@ -1,0 +1,20 @@
+import type { VolumeRef } from '../auth/grant.ts';
+import type { Database } from '../db/schema.ts';
+import type { Home } from '../tree/root.ts';
+import type { Account } from './account.ts';
+import type { Locks } from './locks.ts';
+import type { Quota } from './quota.ts';
+
+/** What a volume is made of. Only core sees it: dialects get a Volume. */
+export interface VolumeParts {
+  readonly ref: VolumeRef;
+  readonly account: Account;
+  /** The name of its path locks. */
+  readonly lock: string;
+  readonly home: Home;
+  readonly quota: Quota;
+  readonly locks: Locks;
+  readonly db: Database;
+  /** Owner of what a multi-file commit keeps aside while it places. */
+  readonly instance: string;
+}

@@ -1,0 +1,79 @@
+import { FsError } from '../errors.ts';
+import type { Entry } from '../tree/entry.ts';
+import { demandCreatable, display, type TreePath } from '../tree/path.ts';
+import { copyEntry } from './copying.ts';
+import type { ReadVolume, Volume } from './core.ts';
+import { openIntake } from './intake.ts';
+import { moveEntry, removeEntry } from './moving.ts';
+import { makeParents, missingParents } from './parents.ts';
+import { Room } from './room.ts';
+import type { VolumeParts } from './volume-parts.ts';
+import { writeFile } from './write.ts';
+
+/** A volume that can only be read: there is no verb on it that changes anything. */
+export function openReadVolume(parts: Pick<VolumeParts, 'ref' | 'home'>): ReadVolume {
+  const { tree } = parts.home;
+  return {
+    ref: parts.ref,
+    stat: (path) => tree.stat(path),
+    find: (path) => tree.find(path),
+    open: (path) => tree.open(path),
+    list: (dir, page) => tree.list(dir, page),
+    walk: (dir, bounds) => tree.walk(dir, bounds),
+  };
+}
+
+/** A volume with every verb. Each keeps the ledger and the attributes true to the disk. */
+export function openVolume(parts: VolumeParts): Volume {
+  const { tree } = parts.home;
+  const locked = (path: TreePath, use: () => Promise<Entry>) =>
+    parts.locks.withPathLock(parts.lock, [path], async (guard) => {
+      await guard.check();
+      return use();
+    });
+  return {
+    ...openReadVolume(parts),
+    write: (path, body, options) => writeFile(parts, path, body, options),
+    intake: () => openIntake(parts),
+    mkdir: (dir) => makeDirectory(parts, dir),
+    copy: (from, to, { overwrite }) => copyEntry(parts, from, to, overwrite),
+    move: (from, to, { overwrite }) => moveEntry(parts, from, to, overwrite),
+    remove: (path, options) => removeEntry(parts, path, options),
+    chmod: (path, mode) => locked(path, () => tree.chmod(path, mode)),
+    utimes: (path, modifiedAt) => locked(path, () => tree.utimes(path, modifiedAt)),
+  };
+}
+
+async function makeDirectory(
+  parts: VolumeParts,
+  dir: TreePath,
+): Promise<{ readonly entry: Entry; readonly created: boolean }> {
+  const { tree } = parts.home;
+  const entry = await findDirectory(parts, dir);
+  if (entry !== null) return { entry, created: false };
+  demandCreatable(dir);
+  const room = new Room(parts.quota, parts.account);
+  try {
+    return await parts.quota.afterRecount(parts.account, () =>
+      parts.locks.withPathLock(parts.lock, [dir], async (guard) => {
+        const missing = [...(await missingParents(tree, [dir])), dir];
+        await room.cover({ bytes: 0, files: missing.length }, 'exact');
+        await guard.check();
+        const made = await makeParents(tree, missing);
+        await room.settle({ bytes: 0, files: made.length });
+        return { entry: await tree.stat(dir), created: made.includes(dir) };
+      }),
+    );
+  } catch (error) {
+    await room.release();
+    throw error;
+  }
+}
+
+/** The directory, or null where nothing is. @throws exists where something else is */
+async function findDirectory(parts: VolumeParts, dir: TreePath): Promise<Entry | null> {
+  const entry = await parts.home.tree.find(dir);
+  if (entry === null || entry.kind === 'directory') return entry;
+  const path = display(dir);
+  throw new FsError('exists', `${path} exists already and is not a directory`, { path });
+}
