@@ -1,0 +1,185 @@
+import { demand, type Grant } from '../auth/grant.ts';
+import type { Clock } from '../clock.ts';
+import * as rows from '../db/objects.ts';
+import type { Database, ObjectRow } from '../db/schema.ts';
+import { FsError } from '../errors.ts';
+import type { ObjectId, TenantId } from '../ids.ts';
+import type { Staged } from '../tree/staging.ts';
+import type { OpenFile } from '../tree/tree.ts';
+import { NOTHING, objectsAccount } from './account.ts';
+import type { Contents } from './contents.ts';
+import type { FileObject, ObjectMeta, Objects } from './core.ts';
+import type { LinkSigner } from './core-parts.ts';
+import { DEFAULT_PERMISSIONS, demandFits } from './intake.ts';
+import type { Locks } from './locks.ts';
+import { type Copies, objectLock, objectPath, openCopies } from './object-copies.ts';
+import { claimMeta, narrowTo, noObject, reaches, toObject } from './object-rows.ts';
+import { decodeCursor, pageOf } from './paging.ts';
+import type { Quota } from './quota.ts';
+import { Room } from './room.ts';
+
+export interface ObjectsParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly quota: Quota;
+  readonly locks: Locks;
+  readonly contents: Contents;
+  readonly links: LinkSigner;
+  /** Told of every object that a client made. */
+  onKept(tenant: TenantId, object: FileObject): Promise<void>;
+}
+
+/** What core itself asks of objects besides what clients may: the daemon's own copies in and out. */
+export interface InnerObjects extends Objects {
+  find(tenant: TenantId, id: ObjectId): Promise<FileObject | null>;
+  openContent(tenant: TenantId, object: FileObject): Promise<OpenFile>;
+  /** A new object with a copy of the file; closes it. @throws quota_exceeded, conflict when it changed meanwhile */
+  keepCopy(tenant: TenantId, source: OpenFile, meta: ObjectMeta): Promise<FileObject>;
+  /** The object with new content. @throws as keepCopy, and not_found */
+  replaceCopy(tenant: TenantId, id: ObjectId, source: OpenFile): Promise<FileObject>;
+}
+
+export function openObjects(parts: ObjectsParts): InnerObjects {
+  const { db, clock, contents } = parts;
+  const copies = openCopies(parts);
+
+  async function findRow(grant: Grant, id: ObjectId): Promise<ObjectRow> {
+    const row = await rows.findObject(db, grant.tenant, id);
+    if (row === null || !reaches(grant, row)) throw noObject(id);
+    return row;
+  }
+
+  async function get(grant: Grant, id: ObjectId): Promise<FileObject> {
+    demand(grant, 'files:read');
+    return toObject(await findRow(grant, id));
+  }
+
+  return {
+    ...copies,
+    get,
+    receive: (tenant, body, options) => receive(parts, copies, tenant, body, options),
+    openContent: (tenant, object) => contents.open(tenant, object.sha256),
+
+    async find(tenant, id) {
+      const row = await rows.findObject(db, tenant, id);
+      return row?.status === 'uploaded' ? toObject(row) : null;
+    },
+
+    async open(grant, id) {
+      const object = await get(grant, id);
+      return { object, file: await contents.open(grant.tenant, object.sha256) };
+    },
+
+    async list(grant, filter, page) {
+      demand(grant, 'files:read');
+      const narrowed = narrowTo(grant, filter);
+      if (narrowed === null) return { items: [], next: null };
+      const before = decodeCursor(page.cursor);
+      const found = await rows.listObjects(
+        db,
+        { ...narrowed, tenant: grant.tenant },
+        { before, limit: page.limit + 1 },
+      );
+      return pageOf(found.map(toObject), page.limit, (object) => object.id);
+    },
+
+    async remove(grant, id) {
+      demand(grant, 'files:write');
+      const row = await findRow(grant, id);
+      if (row.status !== 'deleted') await removeObject(parts, grant.tenant, id);
+    },
+
+    async link(grant, id, ttlSeconds) {
+      await get(grant, id);
+      const expiresAt = new Date(clock().getTime() + ttlSeconds * 1000);
+      const path = `/signed/files/${id}`;
+      const token = parts.links.sign(path, { kind: 'download', tenant: grant.tenant, object: id }, expiresAt);
+      return { path: `${path}?token=${encodeURIComponent(token)}`, expiresAt };
+    },
+  };
+}
+
+async function receive(
+  parts: ObjectsParts,
+  copies: Copies,
+  ...[tenant, body, { maxBytes, declaredBytes = null }]: Parameters<Objects['receive']>
+): ReturnType<Objects['receive']> {
+  demandFits(declaredBytes, maxBytes);
+  const account = objectsAccount(tenant);
+  const room = new Room(parts.quota, account);
+  const cover = (bytes: number, growth: 'exact' | 'ahead') =>
+    parts.quota.afterRecount(account, () => room.cover({ bytes, files: 1 }, growth));
+  let staged: Staged;
+  try {
+    if (declaredBytes !== null) await cover(declaredBytes, 'exact');
+    const { staging } = await parts.contents.home(tenant);
+    const onBytes = (total: number) => cover(total, 'ahead');
+    staged = await staging.receive(body, { maxBytes, onBytes, mode: DEFAULT_PERMISSIONS });
+    await cover(staged.size, 'exact');
+  } catch (error) {
+    await room.release();
+    throw error;
+  }
+  const discard = async () => {
+    await staged.discard();
+    await room.release();
+  };
+  return {
+    staged,
+    discard,
+    keep: (grant, meta) => keep(parts, copies, { tenant, staged, room, discard }, grant, meta),
+  };
+}
+
+interface Received {
+  readonly tenant: TenantId;
+  readonly staged: Staged;
+  readonly room: Room;
+  discard(): Promise<void>;
+}
+
+async function keep(
+  parts: ObjectsParts,
+  copies: Copies,
+  received: Received,
+  grant: Grant,
+  meta: ObjectMeta,
+): Promise<FileObject> {
+  try {
+    demand(grant, 'files:write');
+    if (grant.tenant !== received.tenant) throw new FsError('forbidden', 'this credential belongs to another tenant');
+    const object = await copies.register(received.tenant, received.staged, received.room, claimMeta(grant, meta));
+    await parts.onKept(received.tenant, object);
+    return object;
+  } catch (error) {
+    await received.discard();
+    throw error;
+  }
+}
+
+/** Under the object's own lock, so that its size does not change between the look at it and the charge. */
+async function removeObject(parts: ObjectsParts, tenant: TenantId, id: ObjectId): Promise<void> {
+  const { db, contents, locks, quota } = parts;
+  const account = objectsAccount(tenant);
+  const room = new Room(quota, account);
+  try {
+    await quota.afterRecount(account, () => room.cover(NOTHING, 'exact'));
+    await locks.withPathLock(objectLock(tenant), [objectPath(id)], async () => {
+      const row = await rows.findObject(db, tenant, id);
+      if (row === null || row.status === 'deleted') return;
+      const charged = row.status === 'uploaded' ? { bytes: -(row.size ?? 0), files: -1 } : NOTHING;
+      const unregister = async () => {
+        let orphaned = false;
+        await room.settle(charged, async (transaction) => {
+          const deleted = await rows.markObjectDeleted(transaction, tenant, id, parts.clock().getTime());
+          orphaned = deleted?.content?.orphaned ?? false;
+        });
+        return orphaned;
+      };
+      if (row.sha256 === null) await unregister();
+      else await contents.drop(tenant, row.sha256, unregister);
+    });
+  } finally {
+    await room.release();
+  }
+}
