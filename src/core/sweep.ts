@@ -1,0 +1,124 @@
+import type { Clock } from '../clock.ts';
+import { listExpired } from '../db/agents.ts';
+import { listOrphans } from '../db/contents.ts';
+import { acquireLock, releaseLock, sweepLocks } from '../db/locks.ts';
+import type { Database } from '../db/schema.ts';
+import type { AgentId, TenantId } from '../ids.ts';
+import type { Log } from '../log.ts';
+import type { DataRoot } from '../tree/root.ts';
+import { type Burial, livingOwners } from './burial.ts';
+import type { Contents } from './contents.ts';
+import type { Agents } from './core.ts';
+import type { Quota } from './quota.ts';
+
+/** What time alone causes. */
+export interface Sweeper {
+  /** Everything that is due, and the clearing of every staging area. */
+  sweep(): Promise<void>;
+  /** Begins to look every few seconds at what is due, and every hour at all. */
+  start(): void;
+  /** Ends after the round that is under way. */
+  close(): Promise<void>;
+}
+
+export interface SweepParts {
+  readonly db: Database;
+  readonly root: DataRoot;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly log: Log;
+  readonly quota: Quota;
+  readonly burial: Burial;
+  readonly contents: Contents;
+  readonly agents: Pick<Agents, 'remove'>;
+  sweepRuns(): Promise<void>;
+}
+
+const ROUND_MS = 2000;
+const FULL_ROUND_MS = 3_600_000;
+const LOCK = 'daemon/sweep';
+const LOCK_MS = 60_000;
+const AT_A_TIME = 100;
+const LOCKS_AT_A_TIME = 10_000;
+
+export function openSweeper(parts: SweepParts): Sweeper {
+  let timer: NodeJS.Timeout | null = null;
+  let underWay: Promise<void> = Promise.resolve();
+  let isBusy = false;
+  let sweptAllAt = Number.NEGATIVE_INFINITY;
+
+  async function round(all: boolean): Promise<void> {
+    await parts.quota.mend();
+    await parts.burial.bury();
+    await whileAlone(parts, async () => {
+      await parts.sweepRuns();
+      await removeExpired(parts);
+      await dropOrphans(parts);
+      if (!all) return;
+      await sweepLocks(parts.db, parts.clock().getTime(), LOCKS_AT_A_TIME);
+      await sweepStaging(parts);
+    });
+  }
+
+  function tick(): void {
+    if (isBusy) return;
+    isBusy = true;
+    const all = performance.now() - sweptAllAt > FULL_ROUND_MS;
+    if (all) sweptAllAt = performance.now();
+    underWay = round(all)
+      .catch((error: unknown) =>
+        parts.log.error({ err: error }, 'a round of sweeping failed; the next one tries again'),
+      )
+      .finally(() => {
+        isBusy = false;
+      });
+  }
+
+  return {
+    sweep: () => round(true),
+    start() {
+      timer = setInterval(tick, ROUND_MS);
+      timer.unref();
+    },
+    async close() {
+      if (timer !== null) clearInterval(timer);
+      await underWay;
+    },
+  };
+}
+
+/** Runs `use` unless another process is at it. */
+async function whileAlone({ db, instance, clock }: SweepParts, use: () => Promise<void>): Promise<void> {
+  const token = await acquireLock(db, { name: LOCK, instance, ttlMs: LOCK_MS, now: clock().getTime() });
+  if (token === null) return;
+  try {
+    await use();
+  } finally {
+    await releaseLock(db, { name: LOCK, token });
+  }
+}
+
+/** Workspaces whose time without a run is over. */
+async function removeExpired({ db, clock, agents, log }: SweepParts): Promise<void> {
+  for (const row of await listExpired(db, clock().getTime(), AT_A_TIME)) {
+    // Not forced: a run that began since keeps its workspace.
+    await agents.remove(row.tenant as TenantId, row.id as AgentId, { force: false }).catch((error: unknown) => {
+      log.warn({ err: error, tenant: row.tenant, agent: row.id }, 'an expired workspace could not be removed yet');
+    });
+  }
+}
+
+/** Bytes whose last object went while a crash kept them. */
+async function dropOrphans({ db, contents }: SweepParts): Promise<void> {
+  for (const { tenant, sha256 } of await listOrphans(db, AT_A_TIME)) {
+    await contents.dropIfOrphaned(tenant as TenantId, sha256);
+  }
+}
+
+async function sweepStaging({ db, root }: SweepParts): Promise<void> {
+  const living = livingOwners(db);
+  for await (const segments of root.homes()) {
+    const home = await root.open(segments);
+    await home.staging.sweep(living);
+  }
+}
