@@ -1,0 +1,45 @@
+import type { LinkClaim } from '../auth/link.ts';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/schema.ts';
+import type { Log } from '../log.ts';
+import type { DataRoot } from '../tree/root.ts';
+import type { Limits } from './core.ts';
+
+/** Signs links to objects; see auth/link.ts. */
+export interface LinkSigner {
+  sign(path: string, claim: LinkClaim, expiresAt: Date): string;
+}
+
+/** Told of what only numbers show. */
+export interface CoreMetrics {
+  quotaRefused(): void;
+}
+
+export interface CoreLimits {
+  /** Defaults of a new tenant and of a new workspace; 0 = no limit. */
+  readonly tenant: Limits;
+  readonly workspace: Limits;
+  /** Whether a tenant comes into being by a credential that names it. */
+  readonly tenantAutocreate: boolean;
+  /** Free disk below which every write is refused; 0 = none is kept back. */
+  readonly diskReserveBytes: number;
+  /** Directories watched per workspace; beyond it, scans. */
+  readonly watchMaxDirs: number;
+}
+
+/** All that core is made of. */
+export interface CoreParts {
+  readonly db: Database;
+  readonly root: DataRoot;
+  /** The id of this process: new at every start, and the owner of what it stages (the root was opened with it too). */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly links: LinkSigner;
+  readonly limits: CoreLimits;
+  /** Owner of what the daemon makes in workspaces; null: the daemon's own. */
+  readonly mountOwner: { readonly uid: number | null; readonly gid: number | null };
+  /** True where other daemon processes may serve the same root and database. */
+  readonly severalProcesses: boolean;
+  readonly metrics: CoreMetrics;
+}
