@@ -11,6 +11,10 @@ import {
 export interface WriterConnection {
   run(statement: Statement): Result;
   exec(sql: string): void;
+  /** Begins the outer transaction, waiting while another process writes. */
+  begin(): void;
+  /** Called between two full groups, when nothing but others' patience would make room for other processes. */
+  letOthersIn(): void;
   inTransaction(): boolean;
 }
 
@@ -91,7 +95,9 @@ export class CommitGroup {
         this.#watch(job);
         return;
       }
-      if (this.#active === null && this.#isFull()) this.#commit();
+      if (this.#active !== null || !this.#isFull()) continue;
+      this.#commit();
+      this.#options.connection.letOthersIn();
     }
     this.#commit();
   }
@@ -110,8 +116,7 @@ export class CommitGroup {
 
   #begin(): void {
     if (this.#open) return;
-    // IMMEDIATE: a transaction that reads first and then writes would fail at once with BUSY_SNAPSHOT.
-    this.#options.connection.exec('begin immediate');
+    this.#options.connection.begin();
     this.#open = true;
     this.#openedAt = Date.now();
   }

@@ -10,6 +10,7 @@ import {
   SqliteQueryCompiler,
   sql,
 } from 'kysely';
+import { FsError } from '../errors.ts';
 import type { ColumnTypes, OpenedDriver, OpenOptions } from './driver.ts';
 import { translated } from './failures.ts';
 import type { Schema } from './schema.ts';
@@ -66,7 +67,12 @@ export async function openSqlite(path: string, options: OpenOptions): Promise<Sq
 
 async function openThread(data: ThreadData): Promise<SqliteThread> {
   const thread = new SqliteThread(data);
-  await translated(thread.opened());
+  try {
+    await thread.opened();
+  } catch (error) {
+    const help = 'see that it is a database of this program, on a local disk, in a directory that may be written';
+    throw new FsError('unavailable', `the metadata database cannot be opened; ${help}`, {}, error);
+  }
   return thread;
 }
 

@@ -2,8 +2,8 @@ import type { Transaction } from 'kysely';
 import { isTransactionConflict } from './failures.ts';
 import type { Database, Schema } from './schema.ts';
 
-const ATTEMPTS = 8;
-const PAUSE_MS = 5;
+const ATTEMPTS = 10;
+const MAX_PAUSE_MS = 500;
 
 /**
  * Runs `use` in a transaction: all of it is done when this resolves, or none of it. Inside a transaction it joins that one.
@@ -19,7 +19,7 @@ export async function inTransaction<T>(db: Database, use: (tx: Transaction<Schem
       if (attempt === ATTEMPTS || !isTransactionConflict(error)) throw error;
     }
     // Spread out, or the same transactions would meet again.
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE_MS * 2 ** attempt));
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(MAX_PAUSE_MS, 5 * 2 ** attempt)));
   }
 }
 

@@ -73,6 +73,8 @@ function settings(): string[] {
     synchronous_commit: 'off',
     max_connections: '300',
     shared_buffers: '32MB',
+    // Found at once, so that the tests that provoke a deadlock are quick.
+    deadlock_timeout: '20ms',
   };
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }

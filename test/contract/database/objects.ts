@@ -1,0 +1,105 @@
+import * as contents from '../../../src/db/contents.ts';
+import * as objects from '../../../src/db/objects.ts';
+import type { Database } from '../../../src/db/schema.ts';
+import { object } from './rows.ts';
+
+export function describeObjects(db: () => Database): void {
+  const insert = (...row: Parameters<typeof object>) => objects.insertObject(db(), object(...row));
+  const list = async (of: objects.ObjectsOf, page: Partial<objects.ObjectPage> = {}) => {
+    const found = await objects.listObjects(db(), of, { before: null, limit: 10, ...page });
+    return found.map(({ id }) => id);
+  };
+  const refs = async (tenant: string) => {
+    const found = await contents.listContents(db(), tenant, { after: null, limit: 10 });
+    return found.map((content) => [content.sha256, content.refs]);
+  };
+
+  describe('objects', () => {
+    it('come back as they were put, with any path, and to their tenant only', async () => {
+      const odd = object('odd', 'odd-1', { path: 'caf\udce9/\u0001x', filename: 'a"b', size: 2 ** 40 });
+      await objects.insertObject(db(), odd);
+      expect(await objects.findObject(db(), 'odd', 'odd-1')).toEqual(odd);
+      expect(await objects.findObject(db(), 'another', 'odd-1')).toBeNull();
+      expect(await objects.findObjectById(db(), 'odd-1')).toEqual(odd);
+      expect(await objects.findObjectById(db(), 'odd-2')).toBeNull();
+    });
+
+    it('refuse an id twice and leave the content as it was', async () => {
+      await insert('twice', 'twice-1');
+      await expect(insert('twice', 'twice-1')).rejects.toMatchObject({ code: 'exists' });
+      expect(await refs('twice')).toEqual([['aa', 1]]);
+    });
+
+    it('are listed newest first, in pages without gap or repeat, whatever their ids look like', async () => {
+      const ids = ['file_1', '0-uuid', 'file_0', 'zz', 'aa'];
+      for (const [n, id] of ids.entries()) await insert('paged', `paged ${id}`, { created_at: Math.min(n, 3) });
+      await insert('paged', 'paged pending', { status: 'pending_upload', size: null, sha256: null, created_at: 9 });
+      const newest = ['paged zz', 'paged aa', 'paged file_0', 'paged 0-uuid', 'paged file_1'];
+      expect(await list({ tenant: 'paged' })).toEqual(newest);
+      expect(await list({ tenant: 'paged' }, { limit: 2 })).toEqual(newest.slice(0, 2));
+      expect(await list({ tenant: 'paged' }, { limit: 2, before: 'paged aa' })).toEqual(newest.slice(2, 4));
+      expect(await list({ tenant: 'paged' }, { limit: 2, offset: 3 })).toEqual(newest.slice(3));
+      const slots = await list({ tenant: 'paged', statuses: ['pending_upload', 'uploaded', 'error_state'] });
+      expect(slots).toEqual(['paged pending', ...newest]);
+    });
+
+    it('are narrowed by user, agent, session, run and purpose together', async () => {
+      const all = { user_id: 'u', agent_id: 'a', session_id: 's', run_id: 'r', purpose: 'agent_output' } as const;
+      await insert('narrow', 'narrow-1', all);
+      await insert('narrow', 'narrow-2', { ...all, user_id: 'v' });
+      await insert('narrow', 'narrow-3', { ...all, purpose: 'knowledge', run_id: null });
+      const tenant = 'narrow';
+      expect(await list({ tenant, userId: 'v' })).toEqual(['narrow-2']);
+      expect(await list({ tenant, agentId: 'a', userId: 'u' })).toEqual(['narrow-3', 'narrow-1']);
+      expect(await list({ tenant, sessionId: 's', runId: 'r', userId: 'u' })).toEqual(['narrow-1']);
+      expect(await list({ tenant, purpose: 'knowledge' })).toEqual(['narrow-3']);
+    });
+
+    it('share a content until the last of them lets it go', async () => {
+      await Promise.all(Array.from({ length: 5 }, (_, n) => insert('shared', `shared-${n}`)));
+      expect(await refs('shared')).toEqual([['aa', 5]]);
+      const drop = (n: number) => objects.markObjectDeleted(db(), 'shared', `shared-${n}`, 9);
+      const dropped = await Promise.all([0, 1, 2, 3].map(drop));
+      expect(dropped.map((one) => one?.content?.orphaned)).toEqual([false, false, false, false]);
+      expect(await contents.isReferenced(db(), { tenant: 'shared', sha256: 'aa' })).toBe(true);
+      expect(await contents.removeOrphan(db(), { tenant: 'shared', sha256: 'aa' })).toBe(false);
+      expect(await drop(4)).toEqual({ status: 'uploaded', content: { sha256: 'aa', size: 3, orphaned: true } });
+      expect(await drop(4)).toBeNull();
+      expect(await objects.markObjectDeleted(db(), 'another', 'shared-4', 9)).toBeNull();
+      expect(await objects.findObject(db(), 'shared', 'shared-4')).toMatchObject({ status: 'deleted', deleted_at: 9 });
+      expect(await contents.listOrphans(db(), 100)).toContainEqual({ tenant: 'shared', sha256: 'aa' });
+      expect(await contents.removeOrphan(db(), { tenant: 'shared', sha256: 'aa' })).toBe(true);
+      expect(await contents.isReferenced(db(), { tenant: 'shared', sha256: 'aa' })).toBe(false);
+    });
+
+    it('take on other content and let the old one go', async () => {
+      await insert('live', 'live-1');
+      await insert('live', 'live-2');
+      const bb = { sha256: 'bb', size: 7, mimeType: 'image/png' };
+      expect(await objects.replaceContent(db(), 'live-1', bb)).toEqual({ sha256: 'aa', size: 3, orphaned: false });
+      expect(await objects.replaceContent(db(), 'live-1', bb)).toBeNull();
+      expect(await objects.replaceContent(db(), 'live-2', bb)).toMatchObject({ orphaned: true });
+      expect(await refs('live')).toEqual([
+        ['aa', 0],
+        ['bb', 2],
+      ]);
+      expect(await objects.findObject(db(), 'live', 'live-1')).toMatchObject({ size: 7, mime_type: 'image/png' });
+      await objects.markObjectDeleted(db(), 'live', 'live-1', 9);
+      await expect(objects.replaceContent(db(), 'live-1', bb)).rejects.toMatchObject({ code: 'not_found' });
+    });
+
+    it('add up at logical size, by tenant, user and agent', async () => {
+      expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
+      await insert('sums', 'sums-1', { size: 2 ** 40, user_id: 'u' });
+      await insert('sums', 'sums-2', { size: 5, agent_id: 'a' });
+      await insert('sums', 'sums-3', { size: null, sha256: null, status: 'pending_upload' });
+      expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 2 ** 40 + 5, files: 2 });
+      expect(await objects.sumObjects(db(), 'sums', { userId: 'u' })).toEqual({ bytes: 2 ** 40, files: 1 });
+      expect(await objects.sumObjects(db(), 'sums', { agentId: 'a' })).toEqual({ bytes: 5, files: 1 });
+      expect(await objects.sumByTenant(db())).toContainEqual({ tenant: 'sums', bytes: 2 ** 40 + 5, files: 2 });
+      await objects.removeObjectsOf(db(), 'sums');
+      expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
+      expect(await refs('sums')).toEqual([]);
+    });
+  });
+}
