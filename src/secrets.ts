@@ -35,6 +35,13 @@ export async function openSecrets(
   };
 }
 
+/** Makes the data root where no daemon has run yet, so that a database can be made in it. */
+export async function makeDataRoot(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
+    throw toFsError(error, 'the data root');
+  });
+}
+
 interface Keeper {
   readonly directory: string;
   readonly log: Log;
