@@ -11,49 +11,54 @@ const IN_THE_WAY: ReadonlySet<ErrorCode> = new Set(['symlink', 'not_directory', 
 
 /** The journal of one copy-in, and what it keeps aside until that copy-in is for good. */
 export interface Journal extends PlacementJournal {
+  /** Takes back what this process did, whatever has become of the rows meanwhile. Run again after a failure, it goes on. */
+  rollBack(home: Home): Promise<void>;
   /** Frees what was kept aside. Only after the rows of the journal are gone: then nothing can want it back. */
   forget(home: Home): Promise<void>;
 }
 
 /** A journal whose steps are rows in the database before they are taken; `owner` is the run they belong to. */
 export function openJournal(db: Database, owner: string): Journal {
-  const asides: string[] = [];
-  let recorded = 0;
+  const recorded: JournalStep[] = [];
   return {
     owner,
     async record(steps) {
       await insertSteps(
         db,
-        steps.map((step, n) => ({ ...step, run_id: owner, n: recorded + n })),
+        steps.map((step, n) => ({ ...step, run_id: owner, n: recorded.length + n })),
       );
-      recorded += steps.length;
-      for (const { aside } of steps) if (aside !== null) asides.push(aside);
+      recorded.push(...steps);
     },
+    rollBack: (home) => takeAllBack(home, recorded.toReversed()),
     async forget(home) {
-      for (const aside of asides.splice(0)) await home.staging.forget(aside);
+      for (const { aside } of recorded.splice(0)) if (aside !== null) await home.staging.forget(aside);
     },
   };
 }
 
 /**
- * Takes the recorded steps of a copy-in back, last first: what was kept aside returns to its path, what was placed goes where
- * it is still the same file, directories that were made go when they are empty. Steps that were never taken, or taken back
- * before, change nothing, so an interrupted rollback is simply run again. The rows stay: the caller deletes them with the run.
+ * Takes back what another process recorded before it died, last step first: what was kept aside returns to its path, what was
+ * placed goes where it is still the same file, directories that were made go when they are empty. Steps that were never taken,
+ * or taken back before, change nothing, so an interrupted rollback is simply run again. The rows stay: the caller deletes them
+ * with the run.
  */
 export async function rollBack(db: Database, home: Home, owner: string): Promise<void> {
-  const changed = new Set<TreePath>();
   let before: number | null = null;
   for (;;) {
     const steps = await stepsBackwards(db, owner, before, STEPS_PER_PAGE);
-    if (steps.length === 0) break;
-    for (const step of steps) {
-      const path = storedPath(step.path);
-      await takeBack(home, { ...step, path });
-      changed.add(parentOf(path));
-      before = step.n;
-    }
+    const last = steps.at(-1);
+    if (last === undefined) return;
+    await takeAllBack(
+      home,
+      steps.map((step) => ({ ...step, path: storedPath(step.path) })),
+    );
+    before = last.n;
   }
-  await home.tree.flush(changed);
+}
+
+async function takeAllBack(home: Home, steps: readonly JournalStep[]): Promise<void> {
+  for (const step of steps) await takeBack(home, step);
+  await home.tree.flush(new Set(steps.map((step) => parentOf(step.path))));
 }
 
 async function takeBack(home: Home, step: JournalStep): Promise<void> {

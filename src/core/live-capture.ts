@@ -1,8 +1,9 @@
 import { findRun, type StoredRun } from '../db/runs.ts';
 import { ROOT, type TreePath } from '../tree/path.ts';
+import { type TreeWatcher, watchTree } from '../tree/watch.ts';
 import { openCapture } from './capture.ts';
 import { runLock } from './delivery.ts';
-import { captureRulesOf, type RunParts, type Watcher, workspaceOf } from './run-parts.ts';
+import { captureRulesOf, type RunParts, workspaceOf } from './run-parts.ts';
 import { systemGrant } from './system-grant.ts';
 
 /** Capture while runs go on. It only ever helps: whatever it misses or fails at, the finish finds. */
@@ -23,6 +24,7 @@ const QUIET_MS = 250;
 const LATEST_MS = 2_000;
 /** A look that took long is followed by a pause that is this many times as long, so that capture stays in the background. */
 const REST_FACTOR = 5;
+const SCAN_MS = 10_000;
 
 export function openLiveCaptures(parts: RunParts): LiveCaptures {
   const watched = new Map<string, LiveCapture>();
@@ -33,20 +35,22 @@ export function openLiveCaptures(parts: RunParts): LiveCaptures {
     await live?.close();
   }
 
+  async function prune(): Promise<void> {
+    for (const runId of watched.keys()) {
+      const run = await findRun(parts.db, runId);
+      if (run?.status !== 'running' || run.instance !== parts.instance) await stop(runId);
+    }
+  }
+
   return {
     async watch(run) {
-      if (!captureRulesOf(run).enabled || watched.has(run.id) || watched.size >= MAX_WATCHED) return;
-      const live = new LiveCapture(parts, run);
-      watched.set(run.id, live);
-      await live.begin();
+      if (!captureRulesOf(run).enabled || watched.has(run.id)) return;
+      if (watched.size >= MAX_WATCHED) await prune();
+      if (watched.size >= MAX_WATCHED) return;
+      watched.set(run.id, new LiveCapture(parts, run));
     },
     stop,
-    async prune() {
-      for (const runId of watched.keys()) {
-        const run = await findRun(parts.db, runId);
-        if (run?.status !== 'running' || run.instance !== parts.instance) await stop(runId);
-      }
-    },
+    prune,
     async close() {
       await Promise.all([...watched.keys()].map(stop));
     },
@@ -57,37 +61,53 @@ class LiveCapture {
   readonly #parts: RunParts;
   readonly #run: StoredRun;
   readonly #abort = new AbortController();
-  #watcher: Watcher | null = null;
+  #beginning: Promise<TreeWatcher | null>;
   #waiting = new Set<TreePath>();
   #timer: NodeJS.Timeout | null = null;
   #firstAt = 0;
   #restUntil = 0;
+  #scans = false;
   #looking: Promise<void> = Promise.resolve();
 
   constructor(parts: RunParts, run: StoredRun) {
     this.#parts = parts;
     this.#run = run;
+    this.#beginning = this.#begin();
   }
 
-  async begin(): Promise<void> {
+  /** In the background: a run does not wait for it. What changed before is found by a look at everything. */
+  async #begin(): Promise<TreeWatcher | null> {
     try {
       const home = await this.#parts.volumes.home(workspaceOf(this.#run));
-      const watcher = await this.#parts.watch(home, (path) => this.#notice(path));
-      if (this.#abort.signal.aborted) await watcher.close();
-      else this.#watcher = watcher;
+      const watcher = await watchTree(home, {
+        maxDirs: this.#parts.watchMaxDirs,
+        onChange: (changes) => {
+          for (const { path } of changes) this.#notice(path);
+        },
+        onOverflow: () => this.#scan(),
+      });
+      this.#notice(ROOT);
+      return watcher;
     } catch (error) {
       this.#parts.log.warn(
         { err: error, run: this.#run.id },
         'a workspace cannot be watched; its run is captured at its end',
       );
+      return null;
     }
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#watcher?.close();
+    await (await this.#beginning)?.close();
     await this.#looking;
+  }
+
+  /** Without a watcher everything is looked at now and then. */
+  #scan(): void {
+    this.#scans = true;
+    this.#notice(ROOT);
   }
 
   /** @param path what may have changed; the root when it is not known any more what did */
@@ -123,7 +143,8 @@ class LiveCapture {
       this.#parts.log.warn({ err: error, run: this.#run.id }, 'changes of a live run wait for its end to be captured');
     }
     const ended = performance.now();
-    this.#restUntil = ended + (ended - began) * REST_FACTOR;
+    this.#restUntil = ended + Math.max(this.#scans ? SCAN_MS : 0, (ended - began) * REST_FACTOR);
+    if (this.#scans) this.#notice(ROOT);
   }
 
   async #glance(paths: ReadonlySet<TreePath>): Promise<void> {

@@ -1,5 +1,8 @@
 import { dropHolds } from '../db/holds.ts';
 import type { AgentId, TenantId } from '../ids.ts';
+import { ROOT, type TreePath } from '../tree/path.ts';
+import type { Home } from '../tree/root.ts';
+import { type TreeWatcher, watchTree } from '../tree/watch.ts';
 import { openAgents } from './agents.ts';
 import { openAttributes } from './attributes.ts';
 import { openBurial } from './burial.ts';
@@ -55,7 +58,10 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     ...{ db, clock, quota, locks, contents, links },
     onKept: (tenant, object) => runs.deliver(tenant, object),
   });
-  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log });
+  const runs = openRuns({
+    ...{ db, clock, instance, volumes, objects, agents, locks, log },
+    watchMaxDirs: limits.watchMaxDirs,
+  });
   const tenants = openTenants({
     ...{ db, root, clock, abandonRun },
     defaults: limits.tenant,
@@ -94,4 +100,15 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     sweep: sweeper.sweep,
     close,
   };
+}
+
+/** Tells of changed paths while a tree can be watched, and of the root when it has to be looked through instead. */
+function watchHome(home: Home, maxDirs: number, onChange: (path: TreePath) => void): Promise<TreeWatcher> {
+  return watchTree(home, {
+    maxDirs,
+    onChange: (changes) => {
+      for (const { path } of changes) onChange(path);
+    },
+    onOverflow: () => onChange(ROOT),
+  });
 }

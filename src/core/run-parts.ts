@@ -32,10 +32,6 @@ export interface RunAgents extends Pick<Agents, 'create' | 'remove'> {
   retire(tenant: TenantId, agent: AgentId): Promise<void>;
 }
 
-export interface Watcher {
-  close(): Promise<void>;
-}
-
 export interface RunParts {
   readonly db: Database;
   readonly clock: Clock;
@@ -46,8 +42,8 @@ export interface RunParts {
   readonly agents: RunAgents;
   readonly locks: Locks;
   readonly log: Log;
-  /** Calls `onChange` with paths that may have changed, or with the root when it is not known any more which did. */
-  watch(home: Home, onChange: (path: TreePath) => void): Promise<Watcher>;
+  /** Directories watched per live run; beyond it, its workspace is looked through now and then. */
+  readonly watchMaxDirs: number;
 }
 
 export type Workspace = Extract<VolumeRef, { kind: 'workspace' }>;

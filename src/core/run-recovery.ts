@@ -8,13 +8,20 @@ import { isSeedOnce } from './run-start.ts';
 
 const RUNS_AT_A_TIME = 100;
 
+export interface Recovery {
+  readonly parts: RunParts;
+  readonly live: LiveCaptures;
+  /** Finishes taken over and under way: a long capture holds up neither a start nor the other runs. */
+  readonly finishes: Set<Promise<void>>;
+}
+
 /**
  * Takes over the live runs of processes that are gone: what they were preparing is rolled back and `failed`, what they were
  * finishing is finished, and what was running is looked after by this process. One run's failure does not stop the others;
  * it is tried again the next time.
  * @param dead instances found dead; those that are not registered any more are taken for gone in any case
  */
-export async function adoptRuns(parts: RunParts, live: LiveCaptures, dead: readonly string[]): Promise<void> {
+export async function adoptRuns({ parts, live, finishes }: Recovery, dead: readonly string[]): Promise<void> {
   const others = dead.filter((instance) => instance !== parts.instance);
   const tried = new Set<string>();
   for (;;) {
@@ -23,24 +30,30 @@ export async function adoptRuns(parts: RunParts, live: LiveCaptures, dead: reado
     if (untried.length === 0) return;
     for (const run of untried) {
       tried.add(run.id);
-      await adopt(parts, live, run);
+      await adopt({ parts, live, finishes }, run);
     }
   }
 }
 
-async function adopt(parts: RunParts, live: LiveCaptures, run: StoredRun): Promise<void> {
+async function adopt({ parts, live, finishes }: Recovery, run: StoredRun): Promise<void> {
+  const postpone = async (error: unknown) => {
+    parts.log.error({ err: error, run: run.id }, 'a run that a process left behind could not be taken over yet');
+    await handOver(parts.db, run.id, parts.instance, '').catch(() => false);
+  };
   try {
     if (!(await handOver(parts.db, run.id, run.instance, parts.instance))) return;
     const mine = { ...run, instance: parts.instance };
     if (run.status === 'preparing') await takeBack(parts, mine);
-    else if (run.finishing !== null) await finishRun(parts, mine, run.finishing);
-    else {
+    else if (run.finishing !== null) {
+      const finish = finishRun(parts, mine, run.finishing).then(() => {}, postpone);
+      finishes.add(finish);
+      void finish.finally(() => finishes.delete(finish));
+    } else {
       await live.watch(mine);
       await deliverMissed(parts, mine);
     }
   } catch (error) {
-    parts.log.error({ err: error, run: run.id }, 'a run that a process left behind could not be taken over yet');
-    await handOver(parts.db, run.id, parts.instance, '').catch(() => false);
+    await postpone(error);
   }
 }
 
@@ -54,7 +67,8 @@ async function takeBack(parts: RunParts, run: StoredRun): Promise<void> {
 }
 
 /** What time alone causes: runs past their deadline end, and ephemeral workspaces go that a crash left behind. */
-export async function sweepRuns(parts: RunParts, live: LiveCaptures): Promise<void> {
+export async function sweepRuns(recovery: Recovery): Promise<void> {
+  const { parts, live } = recovery;
   const now = parts.clock();
   for (const run of await overdueRuns(parts.db, now.getTime(), RUNS_AT_A_TIME)) {
     await live.stop(run.id);
@@ -65,7 +79,7 @@ export async function sweepRuns(parts: RunParts, live: LiveCaptures): Promise<vo
       parts.log.error({ err: error, run: run.id }, 'a run past its timeout could not be ended yet');
     }
   }
-  await adoptRuns(parts, live, []);
+  await adoptRuns(recovery, []);
   await removeUsedUp(parts, RUNS_AT_A_TIME);
   await live.prune();
 }

@@ -7,7 +7,7 @@ import { ROOT } from '../tree/path.ts';
 import { captureFilter } from './capture-rules.ts';
 import { type CopiedFile, copyIn, openSources, openWorkspace, planAsked, planWithInputs } from './copy-in.ts';
 import type { RunWanted, Seed, Seeded } from './core.ts';
-import { type Journal, openJournal, rollBack } from './journal.ts';
+import { type Journal, openJournal } from './journal.ts';
 import { takeManifest } from './manifest.ts';
 import { newRun, type RunParts, type Workspace, workspaceOf } from './run-parts.ts';
 import type { PlannedFile, SeedSources } from './seed.ts';
@@ -109,7 +109,7 @@ async function prepare(
     try {
       await work({ parts, run, sources, asked, wanted, journal, signal: abort.signal });
     } catch (error) {
-      await undo(parts, run, opened.claimed);
+      await undo(parts, run, journal, opened.claimed);
       throw error;
     }
     await forgetAsides(parts, run, journal);
@@ -186,10 +186,10 @@ async function begin({ parts, run }: Preparation, copied: readonly CopiedFile[])
  * Puts the workspace back to what it was and forgets the run. When even that fails the run is let go, and whichever process
  * next looks for abandoned runs takes it back.
  */
-async function undo(parts: RunParts, run: StoredRun, claimed: boolean): Promise<void> {
+async function undo(parts: RunParts, run: StoredRun, journal: Journal, claimed: boolean): Promise<void> {
   try {
     const ref = workspaceOf(run);
-    await rollBack(parts.db, await parts.volumes.home(ref), run.id);
+    await journal.rollBack(await parts.volumes.home(ref));
     await dropRun(parts.db, run, claimed);
     await parts.volumes.recount(ref);
   } catch (error) {

@@ -9,7 +9,7 @@ import { decodeCursor, pageOf } from './paging.ts';
 import { endedOtherwise, finishRun } from './run-finish.ts';
 import { seededPage, skippedOf } from './run-pages.ts';
 import { type RunParts, toRun } from './run-parts.ts';
-import { adoptRuns, sweepRuns } from './run-recovery.ts';
+import { adoptRuns, type Recovery, sweepRuns } from './run-recovery.ts';
 import { type Preparations, seedOnce, startRun } from './run-start.ts';
 import { systemGrant } from './system-grant.ts';
 
@@ -34,16 +34,18 @@ export interface InnerRuns extends Runs {
 export function openRuns(parts: RunParts): InnerRuns {
   const live = openLiveCaptures(parts);
   const preparations: Preparations = new Map();
+  const recovery: Recovery = { parts, live, finishes: new Set() };
   return {
     ...answers(parts, live, preparations),
     ...pages(parts),
     deliver: (tenant, object) => deliver(parts, tenant, object),
-    sweep: () => sweepRuns(parts, live),
-    recover: (dead) => adoptRuns(parts, live, dead),
+    sweep: () => sweepRuns(recovery),
+    recover: (dead) => adoptRuns(recovery, dead),
     abandon: (tenant, agent) => abandon(parts, live, preparations, tenant, agent),
-    resume: () => adoptRuns(parts, live, []),
+    resume: () => adoptRuns(recovery, []),
     async close() {
       await Promise.all([...preparations.values()].map(({ ended }) => ended));
+      await Promise.all(recovery.finishes);
       await live.close();
     },
   };
