@@ -15,7 +15,7 @@ const VERBATIM = 'metadata';
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The bytes as text. @throws invalid_request unless they are UTF-8 */
-export function decodeUtf8(bytes: Uint8Array, what: string): string {
+function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
     return UTF8.decode(bytes);
   } catch {

@@ -6,9 +6,9 @@ import { display } from '../tree/path.ts';
 import type { OpenFile } from '../tree/tree.ts';
 import type { Reply } from './call.ts';
 import { matchesVersion, parseConditions } from './conditions.ts';
-import { safeContentType } from './mime.ts';
 import { pump } from './pump.ts';
 import { type Span, spanOf } from './ranges.ts';
+import { safeContentType } from './safe-content-type.ts';
 
 /** The reply that carries an opened file. */
 export type FileReply = Extract<Reply, { readonly file: OpenFile }>;
