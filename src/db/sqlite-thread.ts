@@ -14,6 +14,7 @@ export type Wanted = Request extends infer R ? (R extends Request ? Omit<R, 'id'
 /** The event loop's end of one SQLite thread. It keeps the process alive only while a request is unanswered. */
 export class SqliteThread {
   readonly #worker: Worker;
+  readonly #opened: Promise<Result>;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #ended: Error | null = null;
@@ -21,15 +22,20 @@ export class SqliteThread {
   constructor(data: ThreadData) {
     this.#worker = new Worker(new URL(HERE.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js', HERE), {
       workerData: data,
+      // The options of the process (such as --eval's) are not for this file.
+      execArgv: [],
     });
+    this.#opened = this.#expect(0);
+    // Nobody may ask; whoever does gets the error.
+    this.#opened.catch(() => {});
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#end(asError(error)));
     this.#worker.on('exit', () => this.#end(new Error('the database is closed')));
   }
 
   /** Resolves when the file is open. @throws what SQLite says where it cannot be opened */
-  opened(): Promise<void> {
-    return this.#expect(0).then(() => undefined);
+  async opened(): Promise<void> {
+    await this.#opened;
   }
 
   /** @throws an Error with SQLite's `code` */
@@ -51,8 +57,10 @@ export class SqliteThread {
   async close(): Promise<void> {
     if (this.#ended !== null) return;
     const gone = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-    await this.call({ kind: 'close' });
+    // One that could not be opened ends by itself and answers nothing.
+    const closed = this.call({ kind: 'close' }).catch(() => {});
     this.#ended ??= new Error('the database is closed');
+    await closed;
     this.#worker.ref();
     await gone;
   }

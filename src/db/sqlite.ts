@@ -46,9 +46,7 @@ export async function openSqlite(path: string, options: OpenOptions): Promise<Sq
     busyTimeoutMs: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS,
     idleTransactionMs: options.idleTransactionMs ?? IDLE_TRANSACTION_MS,
   };
-  const writer = await openThread({ ...data, role: 'writer' });
-  // A database in memory belongs to its one connection.
-  const reader = path === MEMORY ? writer : await openThread({ ...data, role: 'reader' });
+  const [writer, reader] = await openThreads(data);
   const db = new Kysely<Schema>({ dialect: dialectOf(writer, reader) });
   return {
     db,
@@ -65,15 +63,18 @@ export async function openSqlite(path: string, options: OpenOptions): Promise<Sq
   };
 }
 
-async function openThread(data: ThreadData): Promise<SqliteThread> {
-  const thread = new SqliteThread(data);
+async function openThreads(data: Omit<ThreadData, 'role'>): Promise<readonly [SqliteThread, SqliteThread]> {
+  const writer = new SqliteThread({ ...data, role: 'writer' });
+  // A database in memory belongs to its one connection.
+  const reader = data.path === MEMORY ? writer : new SqliteThread({ ...data, role: 'reader' });
   try {
-    await thread.opened();
+    await Promise.all([writer.opened(), reader.opened()]);
   } catch (error) {
+    await Promise.all([writer.close(), reader.close()]);
     const help = 'see that it is a database of this program, on a local disk, in a directory that may be written';
     throw new FsError('unavailable', `the metadata database cannot be opened; ${help}`, {}, error);
   }
-  return thread;
+  return [writer, reader];
 }
 
 function dialectOf(writer: SqliteThread, reader: SqliteThread): Dialect {
