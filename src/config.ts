@@ -164,7 +164,8 @@ function refuseContradictions(config: Config): void {
   }
 }
 
-function isWildcard(host: string): boolean {
+/** True for a host that means every address of the machine. */
+export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || (isIP(host) === 6 && /^[0:]+$/.test(host));
 }
 

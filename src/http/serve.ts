@@ -31,8 +31,8 @@ export interface AppOptions {
   readonly corsOrigins: readonly string[];
   /** 0 = no limit. */
   readonly rateLimitPerMinute: number;
-  /** Express's `trust proxy` as text (`loopback`, addresses, a number of hops), or null for none. */
-  readonly trustProxy: string | null;
+  /** Proxies whose forwarding headers count: how many hops, or which addresses (`loopback` and the like too). */
+  readonly trustProxy: number | readonly string[] | null;
   /** What absolute URLs begin with; null: what the request's Host says. */
   readonly publicUrl: string | null;
   readonly metricsToken: string | null;
@@ -89,7 +89,7 @@ export function buildApp(parts: AppParts): Express {
   return app;
 }
 
-function configure(app: Express, trustProxy: string | null): void {
+function configure(app: Express, trustProxy: AppOptions['trustProxy']): void {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.disable('etag');
@@ -98,8 +98,7 @@ function configure(app: Express, trustProxy: string | null): void {
   app.set('query parser', false);
   // Without this, Express's last resort would show a stack.
   app.set('env', 'production');
-  const hops = trustProxy !== null && /^\d+$/.test(trustProxy) ? Number(trustProxy) : trustProxy;
-  app.set('trust proxy', hops ?? false);
+  app.set('trust proxy', trustProxy ?? false);
 }
 
 function routesOf(frame: Frame): RequestHandler {
