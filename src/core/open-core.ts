@@ -1,8 +1,5 @@
 import { dropHolds } from '../db/holds.ts';
 import type { AgentId, TenantId } from '../ids.ts';
-import { ROOT, type TreePath } from '../tree/path.ts';
-import type { Home } from '../tree/root.ts';
-import { type TreeWatcher, watchTree } from '../tree/watch.ts';
 import { openAgents } from './agents.ts';
 import { openAttributes } from './attributes.ts';
 import { openBurial } from './burial.ts';
@@ -100,15 +97,4 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     sweep: sweeper.sweep,
     close,
   };
-}
-
-/** Tells of changed paths while a tree can be watched, and of the root when it has to be looked through instead. */
-function watchHome(home: Home, maxDirs: number, onChange: (path: TreePath) => void): Promise<TreeWatcher> {
-  return watchTree(home, {
-    maxDirs,
-    onChange: (changes) => {
-      for (const { path } of changes) onChange(path);
-    },
-    onOverflow: () => onChange(ROOT),
-  });
 }

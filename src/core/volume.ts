@@ -70,9 +70,15 @@ async function makeDirectory(
   }
 }
 
+/** For a directory, a file on the way is in the way like one at its end. */
+function asExists(error: unknown): never {
+  if (!(error instanceof FsError) || error.code !== 'not_directory') throw error;
+  throw new FsError('exists', error.message, error.detail, error);
+}
+
 /** The directory, or null where nothing is. @throws exists where something else is */
 async function findDirectory(parts: VolumeParts, dir: TreePath): Promise<Entry | null> {
-  const entry = await parts.home.tree.find(dir);
+  const entry = await parts.home.tree.find(dir).catch(asExists);
   if (entry === null || entry.kind === 'directory') return entry;
   const path = display(dir);
   throw new FsError('exists', `${path} exists already and is not a directory`, { path });
