@@ -43,8 +43,10 @@ export async function openPostgres(url: string, options: OpenOptions): Promise<O
     options: options.durability === 'none' ? '-c synchronous_commit=off' : '',
     types: { getTypeParser: parserOf },
   });
-  // Without a listener a stopped server would end this process; the pool itself opens new connections.
-  pool.on('error', (error) => options.onError?.(error));
+  // Without a listener a stopped server would end this process. The pool listens only while a connection is idle, and
+  // repeats what it heard; it opens new connections by itself.
+  pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)));
+  pool.on('error', () => {});
   const db = new Kysely<Schema>({ dialect: dialectOf(pool) });
   return {
     db,
