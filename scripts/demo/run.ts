@@ -88,7 +88,7 @@ async function uploadAll(api: Client): Promise<{ files: number; bytes: number }>
     batch.push(file);
     if (batch.reduce((sum, each) => sum + each.body.length, 0) >= BATCH_BYTES) await flush();
   }
-  await flush();
+  if (batch.length > 0) await flush();
   return sent;
 }
 
