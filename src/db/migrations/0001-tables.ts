@@ -163,9 +163,10 @@ export const tables: Migration = {
     await indexObjects(db);
     await indexRuns(db);
     await db.schema.createIndex('keys_hash').unique().on('keys').column('hash').execute();
-    await db.schema.createIndex('keys_tenant').on('keys').columns(['tenant', 'id']).execute();
+    await db.schema.createIndex('keys_tenant').on('keys').columns(['tenant', 'created_at', 'id']).execute();
     await db.schema.createIndex('holds_part').on('holds').columns(['tenant', 'part']).execute();
     await db.schema.createIndex('locks_instance').on('locks').column('instance').execute();
+    await db.schema.createIndex('agents_lifecycle').on('agents').column('lifecycle').execute();
     const expiring = db.schema.createIndex('agents_expiring').on('agents').column('active_at');
     await expiring.where(sql<boolean>`expires_after is not null`).execute();
   },
@@ -201,8 +202,6 @@ async function indexObjects(db: Database): Promise<void> {
       .columns(['tenant', column, ...newest]);
     await index.where(sql<boolean>`${sql.ref(column)} is not null`).execute();
   }
-  const pending = db.schema.createIndex('objects_pending').on('objects').column('created_at');
-  await pending.where(sql<boolean>`status = 'pending_upload'`).execute();
   await db.schema
     .createIndex('contents_orphaned')
     .on('contents')
@@ -213,12 +212,5 @@ async function indexObjects(db: Database): Promise<void> {
 
 async function indexRuns(db: Database): Promise<void> {
   await db.schema.createIndex('runs_agent').on('runs').columns(['tenant', 'agent', 'id']).execute();
-  const unfinished = db.schema.createIndex('runs_unfinished').on('runs').columns(['status', 'deadline_at']);
-  await unfinished.where(sql<boolean>`finished_at is null`).execute();
-  await db.schema
-    .createIndex('runs_instance')
-    .on('runs')
-    .column('instance')
-    .where(sql<boolean>`finished_at is null`)
-    .execute();
+  await db.schema.createIndex('runs_deadline').on('runs').columns(['status', 'deadline_at']).execute();
 }

@@ -1,0 +1,103 @@
+import { CompiledQuery, type KyselyPlugin, type RootOperationNode, sql } from 'kysely';
+import * as agents from '../../src/db/agents.ts';
+import * as attributes from '../../src/db/attributes.ts';
+import * as contents from '../../src/db/contents.ts';
+import { type OpenedDatabase, openDatabase } from '../../src/db/drivers.ts';
+import * as holds from '../../src/db/holds.ts';
+import * as keys from '../../src/db/keys.ts';
+import * as locks from '../../src/db/locks.ts';
+import * as manifest from '../../src/db/manifest.ts';
+import * as objects from '../../src/db/objects.ts';
+import * as outputs from '../../src/db/outputs.ts';
+import * as runs from '../../src/db/runs.ts';
+import type { Database } from '../../src/db/schema.ts';
+import * as usage from '../../src/db/usage.ts';
+
+const account = { tenant: 't', part: 'store' };
+const page = { after: null, limit: 10 };
+const objectPage = { before: 'x', limit: 10 };
+const counted = { bytes: 1, files: 1 };
+
+/** Every question that is asked while someone waits, or of a table that grows with use. */
+const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
+  reserve: (db) => usage.reserve(db, { ...account, instance: 'i', bytes: 1, files: 1 }),
+  settle: (db) => usage.settle(db, { ...account, instance: 'i', reserved: counted, actual: counted }),
+  applyRecount: (db) => usage.applyRecount(db, { ...account, counted, ifVersion: 0 }),
+  listAccounts: (db) => usage.listAccounts(db, 't', page),
+  removeAccount: (db) => usage.removeAccount(db, { tenant: 't', part: 'gone' }),
+  otherHolds: (db) => holds.otherHolds(db, 'i', account),
+  buryHolds: (db) => holds.buryHolds(db, 'i'),
+  findKeyByHash: (db) => keys.findKeyByHash(db, 'h'),
+  listKeys: (db) => keys.listKeys(db, 't'),
+  listAgents: (db) => agents.listAgents(db, 't', page),
+  claimUser: (db) => agents.claimUser(db, 't', 'a', 'u'),
+  listExpired: (db) => agents.listExpired(db, 5, 10),
+  findObjectById: (db) => objects.findObjectById(db, 'x'),
+  'listObjects of a tenant': (db) => objects.listObjects(db, { tenant: 't' }, objectPage),
+  'listObjects of a user': (db) => objects.listObjects(db, { tenant: 't', userId: 'u' }, objectPage),
+  'listObjects of an agent': (db) => objects.listObjects(db, { tenant: 't', agentId: 'a' }, objectPage),
+  'listObjects of a session': (db) => objects.listObjects(db, { tenant: 't', sessionId: 's' }, objectPage),
+  'listObjects of a run': (db) => objects.listObjects(db, { tenant: 't', runId: 'r' }, objectPage),
+  'listObjects of a purpose': (db) => objects.listObjects(db, { tenant: 't', purpose: 'knowledge' }, objectPage),
+  markObjectDeleted: (db) => objects.markObjectDeleted(db, 't', 'x', 1),
+  sumObjects: (db) => objects.sumObjects(db, 't'),
+  listContents: (db) => contents.listContents(db, 't', page),
+  listOrphans: (db) => contents.listOrphans(db, 10),
+  acquireLock: (db) => locks.acquireLock(db, { name: 'n', instance: 'i', ttlMs: 1, now: 1 }),
+  releaseLocksOf: (db) => locks.releaseLocksOf(db, 'i'),
+  listRuns: (db) => runs.listRuns(db, { tenant: 't', agent: 'a', userId: null }, objectPage),
+  findLiveRun: (db) => runs.findLiveRun(db, 't', 'a'),
+  overdueRuns: (db) => runs.overdueRuns(db, 5, 10),
+  usedUpWorkspaces: (db) => runs.usedUpWorkspaces(db, 10),
+  pageManifest: (db) => manifest.pageManifest(db, { tenant: 't', agent: 'a' }, 'x', 10),
+  pageOutputs: (db) => outputs.pageOutputs(db, 'r', 'x', 10),
+  getAttributes: (db) => attributes.getAttributes(db, account, 'a'),
+  moveAttributes: (db) => attributes.moveAttributes(db, account, 'a', 'b'),
+  copyAttributes: (db) => attributes.copyAttributes(db, account, 'a', 'b'),
+  deleteAttributes: (db) => attributes.deleteAttributes(db, account, 'a'),
+};
+
+/**
+ * Reads a whole table, or sorts what it found. Live runs are few, and `listOrphans` and `listExpired` go through an index that
+ * holds only theirs.
+ */
+const WHOLE_TABLE = /^SCAN (?!live_runs|.*USING (COVERING )?INDEX (contents_orphaned|agents_expiring))|TEMP B-TREE/;
+
+describe('the indexes of SQLite', () => {
+  let opened: OpenedDatabase;
+  beforeAll(async () => {
+    opened = await openDatabase('sqlite::memory:');
+    await usage.ensureAccount(opened.db, { tenant: 't', part: '' }, { limitBytes: 0, limitFiles: 0 });
+    await usage.ensureAccount(opened.db, account, { limitBytes: 0, limitFiles: 0 });
+  });
+  afterAll(() => opened.close());
+
+  it.each(Object.entries(QUESTIONS))('answer %s without reading a whole table', async (_name, ask) => {
+    const asked: RootOperationNode[] = [];
+    const listen: KyselyPlugin = {
+      transformQuery: ({ node }) => {
+        asked.push(node);
+        return node;
+      },
+      transformResult: async ({ result }) => result,
+    };
+    await ask(opened.db.withPlugin(listen));
+    expect(asked.length).toBeGreaterThan(0);
+    for (const node of asked) {
+      expect((await planOf(opened.db, node)).filter((step) => WHOLE_TABLE.test(step))).toEqual([]);
+    }
+  });
+
+  it('are missed by a question nobody prepared for', async () => {
+    const unprepared = opened.db.selectFrom('objects').selectAll().where('filename', '=', 'x').toOperationNode();
+    expect((await planOf(opened.db, unprepared)).some((step) => WHOLE_TABLE.test(step))).toBe(true);
+  });
+});
+
+async function planOf(db: Database, node: RootOperationNode): Promise<readonly string[]> {
+  const queryId = sql`select 1`.compile(db).queryId;
+  const { sql: text, parameters } = db.getExecutor().compileQuery(node, queryId);
+  const plan = CompiledQuery.raw(`explain query plan ${text}`, [...parameters]);
+  const { rows } = await db.executeQuery<{ detail: string }>(plan);
+  return rows.map(({ detail }) => detail);
+}
