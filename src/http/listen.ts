@@ -10,25 +10,37 @@ export interface Listening {
   close(graceMs: number): Promise<void>;
 }
 
-const HEADERS_MS = 20_000;
+/** How long a client may take. */
+export interface ListenLimits {
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** How often connections are looked at for that. */
+  readonly checkMs: number;
+}
+
+const LISTEN_LIMITS: ListenLimits = { headersMs: 20_000, checkMs: 5_000 };
 const KEEP_ALIVE_MS = 65_000;
 // The longest path, percent-encoded three times over, beside the longest token.
 const MAX_HEADER_BYTES = 32 * 1024;
-const CHECK_MS = 5_000;
 const IDLE_CHECK_MS = 20;
 
 /**
  * Listens and resolves once requests are accepted; port 0 picks a free one. Headers must come in time; a body may take as
  * long as it keeps its pace (http/body.ts), so there is no limit on the whole request.
  */
-export async function listen(app: RequestListener, host: string, port: number): Promise<Listening> {
+export async function listen(
+  app: RequestListener,
+  host: string,
+  port: number,
+  limits: ListenLimits = LISTEN_LIMITS,
+): Promise<Listening> {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
+      headersTimeout: limits.headersMs,
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: CHECK_MS,
+      connectionsCheckingInterval: limits.checkMs,
       noDelay: true,
     },
     app,

@@ -8,39 +8,44 @@ import { FsError } from '../errors.ts';
 const STALLED_MS = 300_000;
 
 /**
- * Sends a stream as the rest of the answer and ends it. Whatever goes wrong, the source is destroyed and the connection
- * is cut, so that no client takes a part for the whole.
+ * Sends a stream as the rest of the answer and ends it. Whatever goes wrong, the source is destroyed; and once anything
+ * was sent, the connection is cut, so that no client takes a part for the whole. Before that an error can be answered.
  * @param length the bytes promised in Content-Length, or null where none were
- * @throws what the source failed with, or `conflict` where it ended early
+ * @throws what the source failed with, `conflict` where it ended early, `unavailable` where the client stopped reading
  */
-export async function pump(source: Readable, res: ServerResponse, length: number | null): Promise<void> {
+export async function pump(
+  source: Readable,
+  res: ServerResponse,
+  length: number | null,
+  stalledMs = STALLED_MS,
+): Promise<void> {
   let sent = 0;
   source.on('data', (chunk: Buffer | string) => {
     sent += Buffer.byteLength(chunk);
   });
   // 'data' made it flow; the pipeline decides when.
   source.pause();
-  const stopWatching = watchForStall(source, res, () => sent);
+  const stopWatching = watchForStall(source, res, () => sent, stalledMs);
   try {
     await pipeline(source, res, { end: false });
     if (length !== null && sent !== length) throw new FsError('conflict', 'the file became shorter while it was sent');
     res.end();
   } catch (error) {
-    res.destroy();
+    if (res.headersSent) res.destroy();
     throw error;
   } finally {
     stopWatching();
   }
 }
 
-function watchForStall(source: Readable, res: ServerResponse, sent: () => number): () => void {
+function watchForStall(source: Readable, res: ServerResponse, sent: () => number, stalledMs: number): () => void {
   let before = -1;
   const timer = setInterval(() => {
     if (sent() === before && res.writableNeedDrain) {
       source.destroy(new FsError('unavailable', 'the client stopped taking the answer'));
     }
     before = sent();
-  }, STALLED_MS);
+  }, stalledMs);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -35,13 +35,23 @@ export async function sendReply({ req, res, body }: Wire, reply: Reply): Promise
   res.end();
 }
 
+// What a reply that failed before its first byte may have said of bytes that do not come.
+const ABOUT_CONTENT = [
+  'content-length',
+  'content-disposition',
+  'content-encoding',
+  'etag',
+  'last-modified',
+  'accept-ranges',
+];
+
 /** Writes an error, after a little of the body that may still be arriving. Nothing where the client is gone already. */
 export async function sendError({ res, body }: Wire, error: ErrorReply): Promise<void> {
   await body.settle();
   if (res.destroyed || res.headersSent) return;
-  for (const name of ['content-length', 'content-disposition', 'content-encoding', 'etag', 'last-modified']) {
-    res.removeHeader(name);
-  }
+  for (const name of ABOUT_CONTENT) res.removeHeader(name);
+  // It tells the size of the file to one who asked beyond it.
+  if (error.status !== 416) res.removeHeader('content-range');
   for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value);
   res.statusCode = error.status;
   sendText(res, JSON.stringify(error.body), error.headers['content-type'] ?? 'application/json');
@@ -72,8 +82,9 @@ async function sendStream(
     res.end();
     return;
   }
-  // Events must reach the client before the first one comes.
-  res.flushHeaders();
+  // Who listens for events must know that it is heard before the first one comes. Elsewhere the first byte decides
+  // whether this is an answer or an error.
+  if (reply.contentType.startsWith('text/event-stream')) res.flushHeaders();
   const declared = res.getHeader('content-length');
   await pump(reply.stream, res, declared === undefined ? null : Number(declared));
 }

@@ -1,6 +1,10 @@
-import { PassThrough } from 'node:stream';
+import { connect } from 'node:net';
+import { PassThrough, Readable } from 'node:stream';
+import { FsError } from '../../src/errors.ts';
+import { listen } from '../../src/http/listen.ts';
+import { pump } from '../../src/http/pump.ts';
 import { until } from '../support/wait.ts';
-import { type Frame, raw, route, startFrame } from './frame.ts';
+import { bytesOf, type Frame, raw, route, startFrame } from './frame.ts';
 
 const work = Promise.withResolvers<void>();
 let working = false;
@@ -69,5 +73,55 @@ describe('closing', () => {
     await Promise.all([frame.close(10_000), reader?.read().catch(() => undefined)]);
     expect(performance.now() - startedAt).toBeLessThan(2000);
     expect(events.destroyed).toBe(true);
+  });
+});
+
+describe('a client that never finishes its headers', () => {
+  it('is told so and let go', async () => {
+    const listening = await listen((_req, res) => res.end(), '127.0.0.1', 0, { headersMs: 100, checkMs: 20 });
+    expect(await raw(listening.port, 'GET / HTTP/1.1\r\nHost: h\r\nX-A: ')).toMatch(/^HTTP\/1.1 408 [\s\S]*too slowly/);
+    await listening.close(100);
+    await frame.close();
+  });
+});
+
+describe('a client that stops reading', () => {
+  it('does not keep what it was sent from open for ever', async () => {
+    const source = bytesOf(64 * 1024 * 1024);
+    const outcome = Promise.withResolvers<unknown>();
+    const listening = await listen(
+      (_req, res) => void pump(source, res, null, 50).catch(outcome.resolve),
+      '127.0.0.1',
+      0,
+    );
+    const socket = connect(listening.port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n'));
+    socket.pause();
+    expect(await outcome.promise).toMatchObject({ code: 'unavailable' });
+    expect(source.destroyed).toBe(true);
+    socket.destroy();
+    await listening.close(100);
+    await frame.close();
+  });
+});
+
+describe('a stream that fails before its first byte', () => {
+  it('is answered with the error, and later it is cut', async () => {
+    const early = new Readable({ read: () => early.destroy(new FsError('not_found', 'gone')) });
+    const late = new Readable({
+      read: () => void (late.push('part') && setImmediate(() => late.destroy(new FsError('conflict', 'broke')))),
+    });
+    const stream = (path: string, from: Readable) =>
+      route({
+        method: 'GET',
+        path,
+        handle: async () => ({ status: 200, stream: from, contentType: 'application/zip' }),
+      });
+    const streams = await startFrame({ routes: [stream('/early', early), stream('/late', late)] });
+    const ask = (path: string) => raw(streams.port, `GET ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    expect(await ask('/early')).toMatch(/^HTTP\/1.1 404 [\s\S]*"code":"not_found"/);
+    const cut = await ask('/late');
+    expect(cut).toContain('part');
+    expect(cut).not.toContain('\r\n0\r\n');
+    await Promise.all([streams.close(), frame.close()]);
   });
 });

@@ -170,10 +170,11 @@ describe('routes', () => {
     expect(odd).toContain(`{"url":"http://localhost:${frame.port}"}`);
   });
 
-  it('takes no forwarding header of a stranger', async () => {
-    const answer = await request(frame.url)
-      .get('/where')
-      .set({ 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'evil.test' });
-    expect(answer.body.url).toBe(frame.url);
+  it('takes no forwarding header of a stranger, and those of a proxy that is named', async () => {
+    const forwarded = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'files.test' };
+    expect((await request(frame.url).get('/where').set(forwarded)).body.url).toBe(frame.url);
+    const behind = await startFrame({ routes, options: { trustProxy: ['loopback'] } });
+    expect((await request(behind.url).get('/where').set(forwarded)).body.url).toBe('https://files.test');
+    await behind.close();
   });
 });
