@@ -50,13 +50,7 @@ export function openKeySet(url: string, clock: Clock, log: Log): KeySet {
     } catch (error) {
       log.warn({ err: error }, 'the keys of the JWT issuer could not be fetched');
     }
-  }
-
-  async function refresh(): Promise<void> {
-    fetching ??= fetchKeys().finally(() => {
-      fetching = null;
-    });
-    await fetching;
+    fetching = null;
   }
 
   return {
@@ -64,7 +58,10 @@ export function openKeySet(url: string, clock: Clock, log: Log): KeySet {
       const age = seconds(clock) - (last?.at ?? Number.NEGATIVE_INFINITY);
       const mayTry = fetching !== null || seconds(clock) - triedAt >= COOLDOWN_SECONDS;
       const missing = last === null || match(last.keys, algorithm, keyId) === undefined;
-      if (mayTry && (missing || age >= KEY_SET_SECONDS)) await refresh();
+      if (mayTry && (missing || age >= KEY_SET_SECONDS)) {
+        fetching ??= fetchKeys();
+        await fetching;
+      }
       if (last === null || seconds(clock) - last.at >= KEY_SET_SECONDS + STALE_SECONDS) {
         throw new FsError('unavailable', 'the keys of the token issuer cannot be fetched; try again later', {
           retryAfterSeconds: COOLDOWN_SECONDS,

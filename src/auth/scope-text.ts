@@ -3,8 +3,8 @@ import type { AgentId } from '../ids.ts';
 import { grantedScopes, SCOPES } from './grant.ts';
 
 /**
- * Checks scopes that someone wants to give, space-separated: a word that would count for nothing is a mistake worth telling.
- * null (the default scopes) stays null.
+ * Checks scopes that someone wants to give, space-separated: a word that would count for nothing is a mistake worth
+ * telling. null (the default scopes) stays null.
  * @throws invalid_request naming the word: unknown, or never given to an agent
  */
 export function parseScopes(text: string | null, agent: AgentId | null): string | null {

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode, explain, type Output, standardOutput } from './out
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Runs one `workspaced` command line. Resolves to the exit code; a serving daemon exits by itself when it is told to. */
+/** Runs one `workspaced` command line. Resolves to the exit code; a serving daemon goes on until it is told to stop. */
 export async function runCommand(
   argv: readonly string[],
   env: Environment,

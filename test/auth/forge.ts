@@ -59,8 +59,8 @@ export function es256(payload: unknown, key: KeyObject, header: Header = {}): st
 }
 
 /**
- * The check that the attacks are made for: it does what the token's own header says, with whatever key `keyOf` finds for
- * that header. @throws where even this one refuses
+ * The check that the attacks are made for: it does what the token's own header says, with whatever key `keyOf` finds
+ * for that header. @throws where even this one refuses
  */
 export function careless(token: string, keyOf: (header: Header) => string | KeyObject): unknown {
   const [header = '', payload = '', signature = ''] = token.split('.');

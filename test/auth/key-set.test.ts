@@ -120,7 +120,7 @@ describe('tokens of an issuer with a key set', () => {
     expect(issuer.asked).toBe(2);
   });
 
-  it('end with the key: one withdrawn from the set is refused within 10 minutes, also when verified before', async () => {
+  it('end with the key: one withdrawn is refused within 10 minutes, also when verified before', async () => {
     const token = rs256(claims(long), rsa.privateKey, { kid: 'r1' });
     await bearer.authenticate(token);
     issuer.keys = [published(ec, 'e1')];

@@ -54,7 +54,7 @@ describe('a signed link', () => {
     for (const other of others) await refused('forbidden', () => links.verify(PATH, TOKEN.replace(seal, other)));
   });
 
-  it('fails when any character of its path is another, missing or doubled, or the path is spelled otherwise', async () => {
+  it('fails when any character of its path is another, missing or doubled, or it is spelled otherwise', async () => {
     for (const changed of neighbours(PATH, `${TEXT}/%.?é`)) {
       await refused('forbidden', () => links.verify(changed, TOKEN));
     }

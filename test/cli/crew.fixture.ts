@@ -5,8 +5,8 @@ import { reportListening, superviseWorkers } from '../../src/cli/local/workers.t
 import { openLog } from '../../src/log.ts';
 
 /**
- * A daemon of nothing but processes: two workers that answer with their pid, hang a moment on /slow, throw on /throw, and
- * cannot start at all with the argument "broken".
+ * A daemon of nothing but processes: two workers that answer with their pid, hang a moment on /slow, throw on /throw,
+ * and cannot start at all with the argument "broken".
  */
 const log = openLog({ logLevel: 'info' });
 if (cluster.isPrimary) {

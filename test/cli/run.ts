@@ -9,7 +9,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** `workspaced …` with these settings and no others, in this process; process.test.ts shows that the binary does the same. */
+/** `workspaced …` with these settings and no others, in this process; process.test.ts runs the binary. */
 export async function workspaced(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Outcome> {
   const [stdout, stderr]: [string[], string[]] = [[], []];
   const output = { print: (text: string) => stdout.push(text), remark: (text: string) => stderr.push(text) };

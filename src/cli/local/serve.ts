@@ -13,8 +13,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const CURL_TTL_SECONDS = 3600;
 
 /**
- * Runs the daemon of these settings: in this process, or in `WORKERS` processes that this one watches over. Resolves once
- * requests are accepted; the process then ends on SIGTERM or SIGINT, with 0 when everything was finished.
+ * Runs the daemon of these settings: in this process, or in `WORKERS` processes that this one watches over. Resolves
+ * once requests are accepted; the process then ends on SIGTERM or SIGINT, with 0 when everything was finished.
  * @throws invalid_request for a bad setting, unavailable where the port, the disk or the database is not to be had
  */
 export async function serve(env: Environment): Promise<void> {

@@ -23,8 +23,8 @@ const LEFT_TO_NODE = [
 ] as const;
 
 /**
- * On SIGTERM, SIGINT or SIGHUP: `close`, then exit with 0; with 1 where it fails or takes longer than the grace. An error
- * nobody caught is logged and ends the process the same way, with 1. A second signal ends it at once.
+ * On SIGTERM, SIGINT or SIGHUP: `close`, then exit with 0; with 1 where it fails or takes longer than the grace. An
+ * error nobody caught is logged and ends the process the same way, with 1. A second signal ends it at once.
  */
 export function untilToldToStop(close: () => Promise<void>, log: Log, graceMs: number = GRACE_MS): void {
   const hooks = {
