@@ -5,7 +5,7 @@ import { childrenOf } from '../support/process.ts';
 import { until } from '../support/wait.ts';
 import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
 
-const UPLOADS = 8;
+const UPLOADS = 16;
 const CHUNKS = 12;
 const CHUNK_BYTES = 64 * 1024;
 
@@ -46,15 +46,24 @@ async function* paced(chunks: readonly Buffer[], everyMs: number): AsyncIterable
   }
 }
 
+/** Asks until each of the two workers that run has answered something. */
+async function bothServe(fleet: Fleet): Promise<boolean> {
+  await Promise.all(
+    Array.from({ length: UPLOADS }, () => fleet.request('/healthz', { headers: { connection: 'close' } })),
+  );
+  const workers = await childrenOf(fleet.pid);
+  return workers.length === 2 && workers.every((pid) => fleet.output().includes(`"pid":${pid},"requestId"`));
+}
+
 describe('kill -9 of one worker of two', () => {
   it(
     `the other's uploads in flight are whole through ${ROUNDS} kills`,
     async () => {
-      const fleet = await Fleet.start({ WORKERS: '2' });
+      const fleet = await Fleet.start({ WORKERS: '2', LOG_LEVEL: 'info' });
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       let survived = 0;
       for (let round = 0; round < ROUNDS; round++) {
-        await until(async () => (await childrenOf(fleet.pid)).length === 2, 'two workers run');
+        await until(() => bothServe(fleet), 'two workers serve', 20_000);
         const uploads = Array.from({ length: UPLOADS }, (_, n) => slowUpload(fleet, `round-${round}/upload-${n}`, 60));
         await pause(200 + momentOf(round, 300));
         const [victim = 0] = await childrenOf(fleet.pid);

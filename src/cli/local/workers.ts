@@ -56,6 +56,8 @@ export async function superviseWorkers(
     });
   }
 
+  // Workers accept by themselves: a connection handed from here to one that dies at that moment would hang unanswered
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   const first = cluster.fork();
   const outcome = await startOf(first);
   if (stopping) return;
