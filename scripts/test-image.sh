@@ -56,11 +56,18 @@ data_root() {
   printf '%s' "$WORK/$1"
 }
 
+# start NAME IMAGE [options]: confined as far as an engine can.
+start() {
+  local name=$1 image=$2
+  shift 2
+  "${ENGINE[@]}" run --detach --name "$name" "${LIMITS[@]}" "${CONFINED[@]}" "$@" "localhost/$image" \
+    >/dev/null 2>"$WORK/start.log" || fail "$name does not start: $(cat "$WORK/start.log")"
+}
+
 start_daemon() {
   local name=$1 data=$2
   shift 2
-  "${ENGINE[@]}" run --detach --name "$name" "${LIMITS[@]}" "${CONFINED[@]}" --publish 127.0.0.1::8080 \
-    --volume "$data:/data" "$@" "localhost/$RUN" >/dev/null
+  start "$name" "$RUN" --publish 127.0.0.1::8080 --volume "$data:/data" "$@"
 }
 
 chmod 0755 "$WORK"
