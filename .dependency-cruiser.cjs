@@ -57,6 +57,7 @@ module.exports = {
     confined('disk-only-in-tree', '^(node:)?fs(/promises)?$', ['^src/tree/', '^src/secrets\\.ts$', '^src/host\\.ts$']),
     confined('daemon-only-in-serve', '^src/daemon\\.ts$', ['^src/cli/local/serve\\.ts$']),
     confined('express-only-in-http', packages('express', 'multer'), [
+      '^src/daemon\\.ts$',
       '^src/http/serve\\.ts$',
       '^src/http/multipart\\.ts$',
     ]),
