@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { openDatabase } from '../../src/db/drivers.ts';
 
@@ -18,8 +20,6 @@ export interface DatabaseKind {
   create(): Promise<TestDatabase>;
 }
 
-const READY_MS = 20_000;
-const POLL_MS = 25;
 const TEMPLATE = 'workspaced_template';
 const TEMPLATE_LOCK = 7_340_112;
 
@@ -59,7 +59,7 @@ async function createPostgres(): Promise<TestDatabase> {
     await client.query(`create database ${name} template ${TEMPLATE}`);
   });
   return {
-    url: databaseUrl(name),
+    url: await databaseUrl(name),
     drop: () => administer(async (client) => void (await client.query(`drop database ${name} with (force)`))),
   };
 }
@@ -68,13 +68,14 @@ async function createPostgres(): Promise<TestDatabase> {
 async function makeTemplate(client: pg.Client): Promise<void> {
   const draft = `draft_${randomBytes(8).toString('hex')}`;
   await client.query(`create database ${draft}`);
-  const opened = await openDatabase(databaseUrl(draft));
+  const opened = await openDatabase(await databaseUrl(draft));
   await opened.close();
   await client.query(`alter database ${draft} rename to ${TEMPLATE}`);
 }
 
 async function administer(use: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = await connect();
+  const client = new pg.Client({ connectionString: await serverUrl() });
+  await client.connect();
   try {
     await use(client);
   } finally {
@@ -82,29 +83,17 @@ async function administer(use: (client: pg.Client) => Promise<void>): Promise<vo
   }
 }
 
-/** The server starts beside the tests (global-setup.ts): wait for its port. */
-async function connect(): Promise<pg.Client> {
-  const giveUpAt = Date.now() + READY_MS;
-  for (;;) {
-    const client = new pg.Client({ connectionString: serverUrl() });
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      if (Date.now() > giveUpAt) throw error;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  }
-}
-
-function databaseUrl(name: string): string {
-  const url = new URL(serverUrl());
+async function databaseUrl(name: string): Promise<string> {
+  const url = new URL(await serverUrl());
   url.pathname = `/${name}`;
   return url.href;
 }
 
-function serverUrl(): string {
-  const url = process.env.TEST_POSTGRES_URL;
-  if (url === undefined) throw new Error('no PostgreSQL was started: run the tests through jest (global-setup.ts)');
-  return url;
+/** Asks the test run for its server (postgres-server.ts), which starts it for the first who does. */
+async function serverUrl(): Promise<string> {
+  const address = process.env.TEST_POSTGRES_SOCKET;
+  if (address === undefined) throw new Error('no PostgreSQL is offered: run the tests through jest (global-setup.ts)');
+  const answer: { url?: string; error?: string } = JSON.parse(await text(createConnection(address)));
+  if (answer.url === undefined) throw new Error(answer.error);
+  return answer.url;
 }

@@ -1,6 +1,6 @@
-import { stopPostgres } from './postgres-server.ts';
+import { withdrawPostgres } from './postgres-server.ts';
 
 /** Once per test run, after the last test file. */
 export default async function tearDown(): Promise<void> {
-  await stopPostgres();
+  await withdrawPostgres();
 }

