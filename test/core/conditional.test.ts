@@ -1,0 +1,77 @@
+import type { Volume } from '../../src/core/core.ts';
+import { FsError } from '../../src/errors.ts';
+import { ACME, at, bodyOf, coreSite, failure, openVolume, put, singleCore, textAt } from '../support/core.ts';
+import { DATABASES } from '../support/databases.ts';
+
+const EDITORS = 2;
+
+/** Adds one to the number in the file, again and again until nobody came between the reading and the writing. */
+async function increment(volume: Volume, retries: { count: number }): Promise<void> {
+  for (;;) {
+    const { version } = await volume.stat(at('counter'));
+    const next = `${Number(await textAt(volume, 'counter')) + 1}`;
+    const expected = { versions: [version] };
+    const write = volume.write(at('counter'), bodyOf(next), { mode: 'update', maxBytes: 100, expected });
+    const outcome = await failure(write);
+    if (outcome === 'it succeeded') return;
+    if (!(outcome instanceof FsError) || outcome.code !== 'precondition_failed') throw outcome;
+    retries.count += 1;
+  }
+}
+
+async function edit(volumes: readonly Volume[], edits: number): Promise<number> {
+  const retries = { count: 0 };
+  let left = edits;
+  const editors = Array.from({ length: EDITORS }, async (_, n) => {
+    const volume = volumes[n % volumes.length];
+    while (volume !== undefined && left-- > 0) await increment(volume, retries);
+  });
+  await Promise.all(editors);
+  return retries.count;
+}
+
+for (const kind of DATABASES) {
+  describe(`conditional writes on ${kind.name}`, () => {
+    it('lose no update among editors of one process', async () => {
+      await using one = await singleCore(kind);
+      const volume = await openVolume(one);
+      await put(volume, 'counter', '0');
+      expect(await edit([volume], 2 * 100)).toBeGreaterThan(0);
+      expect(await textAt(volume, 'counter')).toBe('200');
+    }, 30_000);
+
+    it('lose no update among editors of two processes, who would without their leases', async () => {
+      const countAfterEdits = async (edits: number, severalProcesses: boolean) => {
+        await using site = await coreSite(kind);
+        const cores = [await site.open({ severalProcesses }), await site.open({ severalProcesses })];
+        await cores[0]?.core.tenants.admit(ACME);
+        const volumes = await Promise.all(cores.map((one) => openVolume(one)));
+        for (const volume of volumes.slice(0, 1)) await put(volume, 'counter', '0');
+        await edit(volumes, edits);
+        for (const volume of volumes.slice(0, 1)) return Number(await textAt(volume, 'counter'));
+        return null;
+      };
+      expect(await countAfterEdits(2 * 200, true)).toBe(2 * 200);
+      expect(await countAfterEdits(100, false)).toBeLessThan(100);
+    }, 60_000);
+
+    it('fail with precondition_failed and change nothing', async () => {
+      await using one = await singleCore(kind);
+      const volume = await openVolume(one);
+      const { version } = await put(volume, 'f', 'one');
+      await put(volume, 'f', 'two');
+      const write = (expected: { versions: string[] } | { absent: true }, path = 'f') =>
+        failure(volume.write(at(path), bodyOf('three'), { mode: 'upsert', maxBytes: 10, expected }));
+      const refused = { code: 'precondition_failed' };
+      expect(await write({ versions: [version] })).toMatchObject(refused);
+      expect(await write({ absent: true })).toMatchObject(refused);
+      expect(await write({ versions: ['*'] }, 'gone')).toMatchObject(refused);
+      expect(await textAt(volume, 'f')).toBe('two');
+      const remove = (versions: string[]) =>
+        failure(volume.remove(at('f'), { recursive: false, expected: { versions } }));
+      expect(await remove([version])).toMatchObject(refused);
+      expect(await remove(['*'])).toBe('it succeeded');
+      expect(await write({ absent: true })).toBe('it succeeded');
+    });
+  });
+}
