@@ -197,7 +197,7 @@ export class House {
         const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777;
         const content = entry.isFile() ? readFileSync(path, 'latin1') : '';
         const target = entry.isSymbolicLink() ? ` => ${readlinkSync(path)}` : '';
-        return `${path.slice(top.length)}${entry.isDirectory() ? '/' : ''} ${mode.toString(8)} ${content}${target}`;
+        return `${path.slice(top.length + 1)}${entry.isDirectory() ? '/' : ''} ${mode.toString(8)} ${content}${target}`;
       })
       .sort();
   }
