@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Attributes, PathAttributes, ReadVolume, Volume } from '../../core/core.ts';
+import { detectMediaType, mimeTypeOf } from '../../core/media-type.ts';
 import { FsError } from '../../errors.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { display, nameOf, type TreePath } from '../../tree/path.ts';
-import { mimeTypeOf } from '../mime.ts';
 import { etagOf } from './conditions.ts';
 import { timestamp } from './shapes.ts';
 
@@ -67,7 +67,8 @@ export async function describeEntry(
   shown: string,
 ): Promise<z.infer<typeof metadataObject>> {
   const entry = await volume.stat(path);
-  return encodeMetadata(entry, await attributes.get(volume.ref, path), shown);
+  const own = await attributes.get(volume.ref, path);
+  return encodeMetadata(entry, { ...own, mimeType: await mediaTypeOf(volume, entry) }, shown);
 }
 
 /**
@@ -97,16 +98,33 @@ export async function amendEntry(
   if (Object.keys(own).length > 0) await attributes.set(volume.ref, path, own);
 }
 
-function encodeMetadata(entry: Entry, own: PathAttributes, shown: string): z.infer<typeof metadataObject> {
+/** By the first bytes, then the name; by the name alone where the daemon may not read the file. */
+async function mediaTypeOf(volume: ReadVolume, entry: Entry): Promise<string> {
+  const fixed = NO_CONTENT[entry.kind];
+  if (fixed !== undefined) return fixed;
+  const name = display(nameOf(entry.path));
+  try {
+    return await detectMediaType(await volume.open(entry.path), name);
+  } catch (error) {
+    if (error instanceof FsError && error.code === 'unreadable') return mimeTypeOf(name);
+    throw error;
+  }
+}
+
+function encodeMetadata(
+  entry: Entry,
+  known: PathAttributes & { readonly mimeType: string },
+  shown: string,
+): z.infer<typeof metadataObject> {
   return {
     path: shown,
     type: entry.kind,
     size: entry.size,
     permissions: `0${entry.mode.toString(8).padStart(3, '0')}`,
-    mime_type: NO_CONTENT[entry.kind] ?? mimeTypeOf(display(nameOf(entry.path))),
+    mime_type: known.mimeType,
     etag: etagOf(entry),
-    tags: [...own.tags],
-    metadata: { ...own.metadata },
+    tags: [...known.tags],
+    metadata: { ...known.metadata },
     created_at: entry.createdAt.toISOString(),
     modified_at: entry.modifiedAt.toISOString(),
   };

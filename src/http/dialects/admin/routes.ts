@@ -134,12 +134,17 @@ function createKey(core: Core): Route {
     replies: {
       201: { description: 'The key.', schema: newKeyReply },
       400: { description: 'A scope or agent id that is none.' },
-      404: MISSING,
+      403: { description: 'The tenant was deleted, or is unknown and does not come into being by itself.' },
     },
     handle: async (call) => {
       const body = await call.json<z.infer<typeof keyBody>>();
-      const wanted = { scope: body.scope ?? null, agent: body.agent ?? null };
-      const { secret, ...key } = await core.keys.create(tenantOf(call), wanted);
+      const tenant = tenantOf(call);
+      // As a token's first use: the tenant of a key comes into being with it, unless TENANT_AUTOCREATE is off.
+      await core.tenants.admit(tenant);
+      const { secret, ...key } = await core.keys.create(tenant, {
+        scope: body.scope ?? null,
+        agent: body.agent ?? null,
+      });
       return { status: 201, headers: NO_STORE, json: { ...encodeKey(key), key: secret } };
     },
   };
@@ -153,10 +158,12 @@ function listKeys(core: Core): Route {
     summary: 'List the keys of a tenant, without the keys themselves.',
     access: 'admin',
     replies: { 200: { description: 'All of them.', schema: keysReply }, 404: MISSING },
-    handle: async (call) => ({
-      status: 200,
-      json: { keys: (await core.keys.list(tenantOf(call))).map(encodeKey) },
-    }),
+    handle: async (call) => {
+      const tenant = tenantOf(call);
+      const keys = await core.keys.list(tenant);
+      if (keys.length === 0) await core.tenants.get(tenant);
+      return { status: 200, json: { keys: keys.map(encodeKey) } };
+    },
   };
 }
 
@@ -187,7 +194,8 @@ function rescan(core: Core): Route {
     replies: { 200: { description: 'What was found.', schema: rescanReply }, 404: MISSING },
     handle: async (call) => {
       const { dry_run: dryRun } = call.query<z.infer<typeof rescanQuery>>();
-      return { status: 200, json: encodeRescan(await core.volumes.rescan(tenantOf(call), { dryRun })) };
+      const { id } = await core.tenants.get(tenantOf(call));
+      return { status: 200, json: encodeRescan(await core.volumes.rescan(id, { dryRun })) };
     },
   };
 }

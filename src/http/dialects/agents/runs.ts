@@ -79,7 +79,10 @@ export function listRunsRoute(core: Core): Route {
     replies: { 200: { description: 'One page.', schema: runsReply }, 404: MISSING },
     handle: async (call) => {
       const { limit, cursor = null } = call.query<z.infer<typeof listQuery>>();
-      const page = await core.runs.list(call.grant, agentOf(call, 'runs:read'), { limit, cursor });
+      const agent = agentOf(call, 'runs:read');
+      const page = await core.runs.list(call.grant, agent, { limit, cursor });
+      // The runs of an agent outlive it; only one that has none and is none is unknown.
+      if (page.items.length === 0) await core.agents.get(call.grant.tenant, agent);
       const runs = [];
       for (const run of page.items) runs.push(await whole(core, call.grant, run));
       return { status: 200, json: { runs, ...(page.next === null ? {} : { next_cursor: page.next }) } };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Agent, FileObject, PageOf, Run, Seed, Seeded, Skipped, Usage } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { parseObjectId } from '../../../ids.ts';
-import { display } from '../../../tree/path.ts';
+import { display, parseDirectory } from '../../../tree/path.ts';
 import { queryFlag, queryLimit } from '../../decode.ts';
 import { amount, nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
 
@@ -181,11 +181,12 @@ export const mountReply = z.object({
   strategy: z.string(),
 });
 
-/** The entries of `files`, as the core wants them. @throws not_found for an id that can be none */
+/** The entries of `files`, as the core wants them. @throws invalid_path, not_found for an id that can be none */
 export function decodeSeeds(entries: z.infer<typeof seeds>): readonly Seed[] {
   return entries.map((entry) => {
     if (typeof entry === 'string') return { from: { store: entry }, to: null, mode: 'rw' };
     const { path, file_id: fileId, to = null, mode } = entry;
+    if (to !== null) parseDirectory(to); // refused before anything is looked for
     if (path !== undefined) return { from: { store: path }, to, mode };
     if (fileId === undefined) throw new FsError('invalid_request', 'an entry of files has either a path or a file_id');
     return { from: { object: parseObjectId(fileId) }, to, mode };

@@ -53,19 +53,17 @@ async function batch(volume: Volume, verb: Verb, operations: readonly Operation[
 }
 
 async function attempt(volume: Volume, verb: Verb, operation: Operation): Promise<Result> {
+  const { source = '', destination } = operation;
+  let named: Result = { source, destination, success: false };
   try {
     const pair = pathsOf(operation);
+    named = shown(pair, false);
     await volume[verb](pair.from, pair.to, { overwrite: operation.overwrite });
     return shown(pair, true);
   } catch (thrown) {
-    const { code, message } = toFsError(thrown, operation.source);
+    const { code, message } = toFsError(thrown, named.source);
     if (code === 'internal') throw thrown; // not the pair's fault: the log is to have it
-    return {
-      source: operation.source ?? '',
-      destination: operation.destination,
-      success: false,
-      error: { code, message: display(message) },
-    };
+    return { ...named, error: { code, message: display(message) } };
   }
 }
 

@@ -2,12 +2,12 @@ import { isUtf8 } from 'node:buffer';
 import fresh from 'fresh';
 import type { z } from 'zod';
 import type { Core } from '../../../core/core.ts';
+import { mimeTypeOf, OCTET_STREAM } from '../../../core/media-type.ts';
 import { FsError } from '../../../errors.ts';
 import type { Entry } from '../../../tree/entry.ts';
 import { display, nameOf } from '../../../tree/path.ts';
 import type { OpenFile } from '../../../tree/tree.ts';
 import type { Call, Reply, Route } from '../../call.ts';
-import { mimeTypeOf, OCTET_STREAM } from '../../mime.ts';
 import { etagOf } from '../../verbs/conditions.ts';
 import { readLines } from './lines.ts';
 import { fileNamed, openToRead } from './target.ts';
@@ -72,7 +72,7 @@ async function wholeReply(file: OpenFile, query: ReadQuery, maxBytes: number): P
     const { entry } = file;
     if (entry.size > maxBytes) throw tooLarge(entry, maxBytes);
     const bytes = await file.bytes(maxBytes);
-    return jsonReply(entry, { ...written(bytes, query.encoding, isUtf8(bytes)), size: bytes.length });
+    return jsonReply({ ...entry, size: bytes.length }, written(bytes, query.encoding, isUtf8(bytes)));
   } finally {
     await file.close();
   }
@@ -81,8 +81,7 @@ async function wholeReply(file: OpenFile, query: ReadQuery, maxBytes: number): P
 async function linesReply(file: OpenFile, query: ReadQuery, maxBytes: number): Promise<Reply> {
   const wanted = { offset: query.offset ?? 1, limit: query.limit ?? Number.MAX_SAFE_INTEGER };
   const lines = await readLines(file.stream(), wanted, maxBytes);
-  return jsonReply(file.entry, {
-    ...written(lines.content, query.encoding, lines.isText),
+  return jsonReply(file.entry, written(lines.content, query.encoding, lines.isText), {
     total_lines: lines.total,
     start_line: lines.start,
     end_line: lines.end,
@@ -90,19 +89,21 @@ async function linesReply(file: OpenFile, query: ReadQuery, maxBytes: number): P
   });
 }
 
-type Content = Partial<z.infer<typeof readReply>> & Pick<z.infer<typeof readReply>, 'content' | 'encoding'>;
+type ReadReply = z.infer<typeof readReply>;
+type Content = Pick<ReadReply, 'content' | 'encoding'>;
 
-function jsonReply(entry: Entry, content: Content): Reply {
-  const json: z.infer<typeof readReply> = {
+function jsonReply(entry: Entry, content: Content, lines: Partial<ReadReply> = {}): Reply {
+  const json: ReadReply = {
     path: showPath(entry.path),
+    ...content,
     size: entry.size,
     modified_at: entry.modifiedAt.toISOString(),
-    ...content,
+    ...lines,
   };
   return { status: 200, headers: { ETag: etagOf(entry) }, json };
 }
 
-function written(bytes: Buffer, asked: ReadQuery['encoding'], isText: boolean): Pick<Content, 'content' | 'encoding'> {
+function written(bytes: Buffer, asked: ReadQuery['encoding'], isText: boolean): Content {
   const encoding = isText ? (asked ?? 'utf-8') : 'base64';
   return { content: bytes.toString(encoding), encoding };
 }

@@ -35,10 +35,16 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       readMetadata(core),
       patchMetadata(core),
     ],
-    // filesystem.md: DELETE files on a directory is 409, whatever is in it
-    statuses: (route) => (route === 'filesystem.delete' ? { is_directory: 409, not_empty: 409 } : undefined),
+    statuses: (route) => STATUSES[route],
   };
 }
+
+const STATUSES: Readonly<Record<string, ReturnType<NonNullable<Dialect['statuses']>>>> = {
+  // filesystem.md: DELETE files on a directory is 409, whatever is in it
+  'filesystem.delete': { is_directory: 409, not_empty: 409 },
+  // filesystem.md: a file in the way is 409, also where it stands for a parent
+  'filesystem.mkdir': { not_directory: 409 },
+};
 
 const METADATA_REPLIES: Route['replies'] = {
   200: { description: 'Everything known of the path.', schema: metadataObject },
