@@ -10,7 +10,7 @@ import { openDisk } from './disk.ts';
 import { openInstances, thisProcess } from './instances.ts';
 import { openKeys } from './keys.ts';
 import { openLocks } from './locks.ts';
-import { openObjects } from './objects.ts';
+import { type InnerObjects, openObjects } from './objects.ts';
 import { openQuota } from './quota.ts';
 import { openRecounts } from './recount.ts';
 import { openRuns } from './runs.ts';
@@ -22,6 +22,7 @@ import { openWorkspaces } from './workspaces.ts';
 export type { CoreParts } from './core-parts.ts';
 
 export interface InnerCore extends Core {
+  readonly objects: InnerObjects;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
   /** Says goodbye: what is under way ends, and nobody has to bury this process. Requests must have ended before. */
