@@ -191,6 +191,8 @@ const REMOVE: readonly Scenario[] = [
         expect(answer).toMatchObject({ status: 400, body: { code: 'not_directory' } });
       }
       expect((await owner.does('DELETE /agent/never-was/filesystem/directories')).status).toBe(404);
+      const guarded = { headers: { 'if-match': '"another"' } };
+      expect((await owner.does(`DELETE ${DIRS}/d`, guarded)).status).toBe(412);
     },
   },
 ];

@@ -4,6 +4,7 @@ import { FsError } from '../../../errors.ts';
 import type { Entry } from '../../../tree/entry.ts';
 import { relativeTo, type TreePath } from '../../../tree/path.ts';
 import type { Route } from '../../call.ts';
+import { expectedBy } from '../../verbs/conditions.ts';
 import { afterCursor, pathCursor } from '../../verbs/cursor.ts';
 import { openToChange, openToRead, openToWrite } from './target.ts';
 import {
@@ -101,6 +102,7 @@ export function removeDirectoryRoute(core: Core, clock: Clock): Route {
       200: { description: 'It is gone.', schema: deleteReply },
       400: { description: 'It is a file.' },
       404: { description: 'There is no such directory or workspace.' },
+      412: { description: 'If-Match names another version.' },
     },
     handle: async (call) => {
       const dir = call.directory('path');
@@ -111,7 +113,7 @@ export function removeDirectoryRoute(core: Core, clock: Clock): Route {
           path: dir,
         });
       }
-      await volume.remove(dir, { recursive: true });
+      await volume.remove(dir, { recursive: true, expected: expectedBy(call.conditions) });
       return { status: 200, json: { path: showPath(dir), deleted_at: clock().toISOString() } };
     },
   };

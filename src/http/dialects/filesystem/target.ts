@@ -1,4 +1,4 @@
-import { demand, type VolumeRef } from '../../../auth/grant.ts';
+import { allows, demand, type VolumeRef } from '../../../auth/grant.ts';
 import type { Core, ReadVolume, Volume } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { parseAgentId } from '../../../ids.ts';
@@ -25,7 +25,9 @@ export function openToWrite(core: Core, call: Call): Promise<Volume> {
 export async function openToChange(core: Core, call: Call): Promise<Volume> {
   const ref = workspaceOf(call);
   demand(call.grant, 'workspace:write', ref);
-  await core.agents.get(ref.tenant, ref.agent);
+  // Opening to read is remembered for a moment, so it is the cheaper question where the credential may ask it.
+  if (allows(call.grant, 'workspace:read', ref)) await core.volumes.open(call.grant, ref, 'read');
+  else await core.agents.get(ref.tenant, ref.agent);
   return core.volumes.open(call.grant, ref, 'write');
 }
 

@@ -9,7 +9,8 @@ const neededPath = storePath.min(1, 'it is empty; say which path of the store is
 
 export const listQuery = z.object({
   path: z.string().default('').describe('The directory to list; the root by default.').meta({ example: 'datasets' }),
-  ...pageQuery(1000, 10_000),
+  // store.md: its clients know no pages, so a page holds as much as one may.
+  ...pageQuery(10_000, 10_000),
 });
 
 export const downloadQuery = z.object({ path: neededPath.describe('The file to download.') });
