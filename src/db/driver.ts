@@ -25,6 +25,8 @@ export interface OpenedDatabase {
 /** What a driver gives: an opened database, and how its tables are written. */
 export interface OpenedDriver extends OpenedDatabase {
   readonly types: ColumnTypes;
+  /** Lets no other process change the schema until the transaction ends, however long that takes. */
+  lockSchema(tx: Database): Promise<void>;
 }
 
 /** What differs between databases in a table's definition; each driver brings its own. */

@@ -27,7 +27,7 @@ export async function openDatabase(url: string, options: OpenOptions = {}): Prom
   }
   const opened = await choice.open(url, options);
   try {
-    await migrate(opened.db, opened.types);
+    await migrate(opened);
   } catch (error) {
     await opened.close();
     throw error;

@@ -1,23 +1,19 @@
 import { sql } from 'kysely';
 import { FsError } from '../errors.ts';
-import type { ColumnTypes, Migration } from './driver.ts';
+import type { Migration, OpenedDriver } from './driver.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Database } from './schema.ts';
-
-const LOCK = { lockTable: 'migrations', lockRowId: 'migrations' };
 
 /**
  * Brings the schema up to this program's, in one transaction under a lock, so that several processes may do it at once.
  * @throws unavailable where a newer program has been here
  */
 export async function migrate(
-  db: Database,
-  types: ColumnTypes,
+  { db, types, lockSchema }: OpenedDriver,
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<void> {
-  const { adapter } = db.getExecutor();
   await db.transaction().execute(async (tx) => {
-    await adapter.acquireMigrationLock(tx, LOCK);
+    await lockSchema(tx);
     const applied = await appliedMigrations(tx);
     demandKnown(applied, migrations);
     for (const migration of migrations) {
@@ -25,7 +21,6 @@ export async function migrate(
       await migration.up(tx, types);
       await sql`insert into migrations (name) values (${migration.name})`.execute(tx);
     }
-    await adapter.releaseMigrationLock(tx, LOCK);
   });
 }
 

@@ -11,13 +11,16 @@ import {
 import pg from 'pg';
 import type { ColumnTypes, OpenedDriver, OpenOptions } from './driver.ts';
 import { translated } from './failures.ts';
-import type { Schema } from './schema.ts';
+import type { Database, Schema } from './schema.ts';
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
 const IDLE_TRANSACTION_MS = 30_000;
+
+/** Any number that no other program uses in the same database. */
+const SCHEMA_LOCK = 7_340_111;
 
 const COLUMN_TYPES: ColumnTypes = {
   // "C" compares bytes: the order of paths and the range of a directory are then the same as in SQLite.
@@ -52,9 +55,17 @@ export async function openPostgres(url: string, options: OpenOptions): Promise<O
     db,
     shared: true,
     types: COLUMN_TYPES,
+    lockSchema,
     close: () => db.destroy(),
     ping: async () => void (await sql`select 1`.execute(db)),
   };
+}
+
+/** Held until the transaction ends: a lock given back before the commit would let another in that sees no tables yet. */
+async function lockSchema(tx: Database): Promise<void> {
+  const noLimit = sql`set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)`;
+  await sql`select ${noLimit}`.execute(tx);
+  await sql`select pg_advisory_xact_lock(${sql.lit(SCHEMA_LOCK)})`.execute(tx);
 }
 
 function parserOf(oid: number, format?: 'text' | 'binary') {

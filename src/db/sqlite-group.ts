@@ -25,6 +25,8 @@ export interface GroupOptions {
   drain(): void;
   /** After this long without a statement an open transaction is rolled back, so a forgotten one cannot stop all writers. */
   readonly idleTransactionMs: number;
+  /** Milliseconds that only go forward. */
+  now(): number;
 }
 
 interface Transaction {
@@ -111,14 +113,16 @@ export class CommitGroup {
   }
 
   #isFull(): boolean {
-    return this.#done.length >= MAX_JOBS_A_GROUP || (this.#open && Date.now() - this.#openedAt >= MAX_GROUP_MS);
+    return (
+      this.#done.length >= MAX_JOBS_A_GROUP || (this.#open && this.#options.now() - this.#openedAt >= MAX_GROUP_MS)
+    );
   }
 
   #begin(): void {
     if (this.#open) return;
     this.#options.connection.begin();
     this.#open = true;
-    this.#openedAt = Date.now();
+    this.#openedAt = this.#options.now();
   }
 
   #runAlone(job: Extract<WriteRequest, { kind: 'run' }>): void {

@@ -94,6 +94,7 @@ function writeTo(from: NonNullable<typeof parentPort>): void {
     reply: (id, outcome) => reply({ id, ...outcome }),
     drain,
     idleTransactionMs: data.idleTransactionMs,
+    now: () => performance.now(),
   });
   from.on('message', (request: Request) => {
     accept(request);

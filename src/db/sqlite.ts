@@ -6,7 +6,6 @@ import {
   type Driver,
   Kysely,
   type QueryResult,
-  SqliteAdapter,
   SqliteQueryCompiler,
   sql,
 } from 'kysely';
@@ -52,6 +51,8 @@ export async function openSqlite(path: string, options: OpenOptions): Promise<Sq
     db,
     shared: false,
     types: COLUMN_TYPES,
+    // Every transaction that writes is IMMEDIATE, and that is a lock across processes.
+    lockSchema: async () => undefined,
     // The reader first: whoever closes last folds the log into the file.
     close: async () => {
       await db.destroy();
@@ -78,16 +79,15 @@ async function openThreads(data: Omit<ThreadData, 'role'>): Promise<readonly [Sq
 }
 
 function dialectOf(writer: SqliteThread, reader: SqliteThread): Dialect {
-  const adapter = new SqliteAdapter();
   return {
     createAdapter: (): DialectAdapter => ({
       supportsReturning: true,
       supportsTransactionalDdl: true,
       // Connections are only routes to the two threads, so there is no need to wait for one.
       supportsMultipleConnections: true,
-      // Migrations run in one transaction, and IMMEDIATE is a lock across processes.
-      acquireMigrationLock: (db, lock) => adapter.acquireMigrationLock(db, lock),
-      releaseMigrationLock: (db, lock) => adapter.releaseMigrationLock(db, lock),
+      // Kysely's own migrator is not used: see migrate.ts.
+      acquireMigrationLock: async () => undefined,
+      releaseMigrationLock: async () => undefined,
     }),
     createDriver: () => driverOf(writer, reader),
     createQueryCompiler: () => new SqliteQueryCompiler(),

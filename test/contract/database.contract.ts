@@ -15,7 +15,7 @@ export function describeDatabase(kind: DatabaseKind): void {
     let opened: OpenedDatabase;
     beforeAll(async () => {
       database = await kind.create();
-      opened = await openDatabase(database.url);
+      opened = await openDatabase(database.url, { durability: 'none' });
     });
     afterAll(async () => {
       await opened.close();
