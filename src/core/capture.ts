@@ -13,7 +13,7 @@ import { isRecordable, keepOutput, type OutputKeeper, reasonOf, recordSkipped } 
 import { BATCH, hashFile, settledVersion } from './manifest.ts';
 import { captureRulesOf, type RunParts, storedPath, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
 
-const FILES_AT_ONCE = 4;
+const FILES_AT_ONCE = 12;
 
 /** The capture of one run: what changed in its workspace since the manifest becomes objects. */
 export interface Capture {
