@@ -157,6 +157,27 @@ const QUOTA: readonly Scenario[] = [
   },
 ];
 
+const PARENTS: readonly Scenario[] = [
+  {
+    name: 'filesystem.move whose new parents would pass quota_files is 507, and nothing moves',
+    before: async ({ owner }) => {
+      await owner.makesAgent('a1', { quota_files: 2 });
+      await owner.writes('a1', 'x.txt', 'x');
+      return undefined;
+    },
+    call: `POST ${MOVE}`,
+    json: { source: 'x.txt', destination: 'a/b/x.txt' },
+    status: 507,
+    code: 'quota_exceeded',
+    body: expect.objectContaining({ used: 1, limit: 2, requested: 2, unit: 'files' }),
+    leaves: { a1: ['x.txt: x'] },
+    after: async ({ owner }) => {
+      const json = { source: 'x.txt', destination: 'a/x.txt' };
+      expect((await owner.does(`POST ${MOVE}`, { json })).status).toBe(200);
+    },
+  },
+];
+
 const METADATA: readonly Scenario[] = [
   {
     name: 'filesystem.metadata tells all there is to know of a file',
@@ -255,5 +276,6 @@ playScenarios('copy, move and metadata of a workspace', import.meta.url, [
   ...shared('copy', COPY, true),
   ...shared('move', MOVE, false),
   ...QUOTA,
+  ...PARENTS,
   ...METADATA,
 ]);

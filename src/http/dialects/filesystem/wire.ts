@@ -7,7 +7,7 @@ import { nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
 
 /** Levels that a recursive listing descends at most. */
 export const MAX_DEPTH = 256;
-export const MAX_OPERATIONS = 1000;
+const MAX_OPERATIONS = 1000;
 
 const path = z.string().meta({ example: '/data/sales.csv' });
 const encoding = z.enum(['utf-8', 'base64']);
