@@ -20,72 +20,76 @@ export function demandFits(declaredBytes: number | null, maxBytes: number): void
 }
 
 export function openIntake(parts: VolumeParts): Intake {
-  const { staging } = parts.home;
-  const room = new Room(parts.quota, parts.account);
-  const staged: Staged[] = [];
+  return new VolumeIntake(parts);
+}
+
+class VolumeIntake implements Intake {
+  readonly #parts: VolumeParts;
+  readonly #room: Room;
+  readonly #staged: Staged[] = [];
   /** What the bodies so far were seen to need; grows while they arrive. */
-  let claimed: Count = NOTHING;
+  #claimed: Count = NOTHING;
   /** True once the caller reserved for all of it: then copies are not charged one by one. */
-  let planned = false;
+  #isPlanned = false;
 
-  function claim(more: Count, growth: Growth): Promise<void> {
-    claimed = add(claimed, more);
-    return parts.quota.afterRecount(parts.account, () => room.cover(claimed, growth));
+  constructor(parts: VolumeParts) {
+    this.#parts = parts;
+    this.#room = new Room(parts.quota, parts.account);
   }
 
-  async function abort(): Promise<void> {
-    await Promise.all(staged.splice(0).map((file) => file.discard()));
-    await room.release();
+  async receive(...[body, options]: Parameters<Intake['receive']>): Promise<Staged> {
+    const { maxBytes, declaredBytes = null, permissions: mode = DEFAULT_PERMISSIONS } = options;
+    demandFits(declaredBytes, maxBytes);
+    let mine = declaredBytes ?? 0;
+    await this.#claim({ bytes: mine, files: 1 }, 'ahead');
+    const onBytes = async (total: number) => {
+      const more = total - mine;
+      if (more <= 0) return;
+      mine = total;
+      await this.#claim({ bytes: more, files: 0 }, 'ahead');
+    };
+    const file = await this.#parts.home.staging.receive(body, { maxBytes, onBytes, mode });
+    this.#staged.push(file);
+    return file;
   }
 
-  return {
-    async receive(body, { maxBytes, declaredBytes = null, permissions }) {
-      demandFits(declaredBytes, maxBytes);
-      let mine = declaredBytes ?? 0;
-      await claim({ bytes: mine, files: 1 }, 'exact');
-      const onBytes = async (total: number) => {
-        const more = total - mine;
-        if (more <= 0) return;
-        mine = total;
-        await claim({ bytes: more, files: 0 }, 'ahead');
-      };
-      const file = await staging.receive(body, { maxBytes, onBytes, mode: permissions ?? DEFAULT_PERMISSIONS });
-      staged.push(file);
-      return file;
-    },
+  async copy(source: OpenFile, { permissions }: { readonly permissions?: number } = {}): Promise<Staged> {
+    try {
+      if (!this.#isPlanned) await this.#claim({ bytes: source.entry.charged, files: 1 }, 'exact');
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+    const file = await this.#parts.home.staging.copy(source, permissions === undefined ? {} : { mode: permissions });
+    this.#staged.push(file);
+    return file;
+  }
 
-    async copy(source: OpenFile, options = {}) {
-      try {
-        if (!planned) await claim({ bytes: source.entry.charged, files: 1 }, 'exact');
-      } catch (error) {
-        await source.close();
-        throw error;
-      }
-      const mode = options.permissions;
-      const file = await staging.copy(source, mode === undefined ? {} : { mode });
-      staged.push(file);
-      return file;
-    },
+  async reserve(count: Count): Promise<void> {
+    this.#isPlanned = true;
+    const { quota, account } = this.#parts;
+    await quota.afterRecount(account, () => this.#room.grow(count));
+  }
 
-    async reserve(count) {
-      planned = true;
-      await parts.quota.afterRecount(parts.account, () => room.grow(count));
-    },
+  async commit(placements: readonly Placement[], journal?: PlacementJournal): Promise<readonly Entry[]> {
+    try {
+      const landings = placements.map((one) => ({ ...one, charge: { bytes: one.staged.charged, files: 1 } }));
+      const placed = await placeAll(this.#parts, this.#room, landings, { journal });
+      return placed.map((one) => one.entry);
+    } finally {
+      // Discarding what was placed does nothing; releasing what was settled neither.
+      await this.abort();
+    }
+  }
 
-    async commit(placements: readonly Placement[], journal?: PlacementJournal): Promise<readonly Entry[]> {
-      try {
-        const landings = placements.map((placement) => ({
-          ...placement,
-          charge: { bytes: placement.staged.charged, files: 1 },
-        }));
-        const placed = await placeAll(parts, room, landings, { journal });
-        return placed.map((one) => one.entry);
-      } finally {
-        // Discarding what was placed does nothing; releasing what was settled neither.
-        await abort();
-      }
-    },
+  async abort(): Promise<void> {
+    await Promise.all(this.#staged.splice(0).map((file) => file.discard()));
+    await this.#room.release();
+  }
 
-    abort,
-  };
+  #claim(more: Count, growth: Growth): Promise<void> {
+    this.#claimed = add(this.#claimed, more);
+    const { quota, account } = this.#parts;
+    return quota.afterRecount(account, () => this.#room.cover(this.#claimed, growth));
+  }
 }

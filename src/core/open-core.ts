@@ -1,19 +1,19 @@
 import { dropHolds } from '../db/holds.ts';
 import type { AgentId, TenantId } from '../ids.ts';
-import { openAgents } from './agents.ts';
+import { type InnerAgents, openAgents } from './agents.ts';
 import { openAttributes } from './attributes.ts';
 import { openBurial } from './burial.ts';
-import { openContents } from './contents.ts';
-import type { Core } from './core.ts';
+import { type Contents, openContents } from './contents.ts';
+import type { Core, FileObject } from './core.ts';
 import type { CoreParts } from './core-parts.ts';
 import { openDisk } from './disk.ts';
-import { openInstances, thisProcess } from './instances.ts';
+import { type Instances, openInstances, thisProcess } from './instances.ts';
 import { openKeys } from './keys.ts';
-import { openLocks } from './locks.ts';
+import { type Locks, openLocks } from './locks.ts';
 import { type InnerObjects, openObjects } from './objects.ts';
-import { openQuota } from './quota.ts';
-import { openRecounts } from './recount.ts';
-import { openRuns } from './runs.ts';
+import { openQuota, type Quota } from './quota.ts';
+import { openRecounts, type Recounts } from './recount.ts';
+import { type InnerRuns, openRuns } from './runs.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { openVolumes } from './volumes.ts';
@@ -22,11 +22,57 @@ import { openWorkspaces } from './workspaces.ts';
 export type { CoreParts } from './core-parts.ts';
 
 export interface InnerCore extends Core {
+  readonly agents: InnerAgents;
   readonly objects: InnerObjects;
+  readonly runs: InnerRuns;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
   /** Says goodbye: what is under way ends, and nobody has to bury this process. Requests must have ended before. */
   close(): Promise<void>;
+}
+
+interface Ground {
+  readonly instances: Instances;
+  readonly locks: Locks;
+  readonly recounts: Recounts;
+  readonly quota: Quota;
+}
+
+/** What everything that writes stands on. */
+async function openGround(parts: CoreParts): Promise<Ground> {
+  const { db, root, clock, log, instance } = parts;
+  const instances = await openInstances({ db, clock, log, identity: thisProcess(instance) });
+  const locks = openLocks({ db, instance, clock, severalProcesses: parts.severalProcesses });
+  const recounts = openRecounts({ db, root, locks });
+  const quota = openQuota({
+    db,
+    instance,
+    disk: openDisk(root, parts.limits.diskReserveBytes),
+    demandAlive: instances.demandAlive,
+    recount: recounts.recount,
+    onRefused: parts.metrics.quotaRefused,
+  });
+  return { instances, locks, recounts, quota };
+}
+
+type Nouns = Omit<InnerCore, 'sweep' | 'close'> & { readonly contents: Contents };
+
+/** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
+function openNouns(parts: CoreParts, { locks, recounts, quota }: Ground): Nouns {
+  const { db, root, clock, log, instance, limits, links } = parts;
+  const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
+  const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
+  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces });
+  const agents = openAgents({ db, root, locks, volumes, workspaces, owner: parts.mountOwner, abandonRun });
+  const contents = openContents({ db, root, locks });
+  const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
+  const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
+  const watchMaxDirs = limits.watchMaxDirs;
+  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, watchMaxDirs });
+  const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
+  const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
+  const [keys, attributes] = [openKeys({ db, clock }), openAttributes(db)];
+  return { tenants, keys, agents, volumes, attributes, objects, runs, contents };
 }
 
 /**
@@ -34,42 +80,15 @@ export interface InnerCore extends Core {
  * begins to sweep. Nothing may be served before this resolves.
  */
 export async function openCore(parts: CoreParts): Promise<InnerCore> {
-  const { db, root, clock, log, instance, limits } = parts;
-  const instances = await openInstances({ db, clock, log, identity: thisProcess(instance) });
-  const locks = openLocks({ db, instance, clock, severalProcesses: parts.severalProcesses });
-  const recounts = openRecounts({ db, root, locks });
-  const quota = openQuota({
-    db,
-    instance,
-    disk: openDisk(root, limits.diskReserveBytes),
-    demandAlive: instances.demandAlive,
-    recount: recounts.recount,
-    onRefused: parts.metrics.quotaRefused,
-  });
-  const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
-  const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
-  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces });
-  const agents = openAgents({ db, root, locks, volumes, workspaces, owner: parts.mountOwner, abandonRun });
-  const contents = openContents({ db, root, locks });
-  const { links } = parts;
-  const objects = openObjects({
-    ...{ db, clock, quota, locks, contents, links },
-    onKept: (tenant, object) => runs.deliver(tenant, object),
-  });
-  const runs = openRuns({
-    ...{ db, clock, instance, volumes, objects, agents, locks, log },
-    watchMaxDirs: limits.watchMaxDirs,
-  });
-  const tenants = openTenants({
-    ...{ db, root, clock, abandonRun },
-    defaults: limits.tenant,
-    autocreate: limits.tenantAutocreate,
-  });
+  const { db, root, clock, log, instance } = parts;
+  const ground = await openGround(parts);
+  const { instances, recounts, quota } = ground;
+  const { contents, ...nouns } = openNouns(parts, ground);
+  const { agents, runs } = nouns;
   const burial = openBurial({ db, root, instances, contents, recounts, log, recoverRuns: runs.recover });
-  const sweeper = openSweeper({
-    ...{ db, root, clock, instance, log, quota, burial, contents, agents },
-    sweepRuns: runs.sweep,
-  });
+  const { sweep: sweepRuns } = runs;
+  const sweeper = openSweeper({ db, root, clock, instance, log, quota, burial, contents, agents, sweepRuns });
+
   async function close(): Promise<void> {
     await sweeper.close();
     await runs.close();
@@ -87,15 +106,5 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     throw error;
   }
   sweeper.start();
-  return {
-    tenants,
-    keys: openKeys({ db, clock }),
-    agents,
-    volumes,
-    attributes: openAttributes(db),
-    objects,
-    runs,
-    sweep: sweeper.sweep,
-    close,
-  };
+  return { ...nouns, sweep: sweeper.sweep, close };
 }

@@ -5,6 +5,7 @@ import type { Also, Quota } from './quota.ts';
 
 const STEP_MIN_BYTES = 64 * 1024;
 const STEP_MAX_BYTES = 16 * 1024 * 1024;
+const STEP_MAX_FILES = 256;
 
 /** How a reservation grows: by exactly what is missing, or ahead of an arriving body in doubling steps. */
 export type Growth = 'exact' | 'ahead';
@@ -82,7 +83,8 @@ export class Room {
 
 function ahead(missing: Count, reserved: Count): Count {
   const bytes = missing.bytes === 0 ? 0 : Math.min(STEP_MAX_BYTES, Math.max(STEP_MIN_BYTES, reserved.bytes));
-  return { bytes: Math.max(missing.bytes, bytes), files: missing.files };
+  const files = missing.files === 0 ? 0 : Math.min(STEP_MAX_FILES, reserved.files);
+  return { bytes: Math.max(missing.bytes, bytes), files: Math.max(missing.files, files) };
 }
 
 function atLeastNothing(count: Count): Count {
