@@ -3,7 +3,7 @@ import { findInManifest, putInManifest, type StoredFile } from '../db/manifest.t
 import { findOutputs, pageOutputs, putOutput, removeOutput, type StoredOutput } from '../db/outputs.ts';
 import type { StoredRun } from '../db/runs.ts';
 import { FsError } from '../errors.ts';
-import type { ObjectId } from '../ids.ts';
+import type { ObjectId, RunId } from '../ids.ts';
 import type { Entry } from '../tree/entry.ts';
 import { ROOT, type TreePath } from '../tree/path.ts';
 import { captureFilter } from './capture-rules.ts';
@@ -14,6 +14,7 @@ import { BATCH, hashFile, settledVersion } from './manifest.ts';
 import { captureRulesOf, type RunParts, storedPath, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
 
 const FILES_AT_ONCE = 12;
+const PATH_TOO_LONG = 'path too long';
 
 /** The capture of one run: what changed in its workspace since the manifest becomes objects. */
 export interface Capture {
@@ -38,7 +39,7 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
     }
     await forEachOutput(keeper, async (output) => {
       const path = storedPath(output.path);
-      if (!seen.has(path) && isRecordable(path) && output.object_id !== null) await drop(keeper, output);
+      if (!seen.has(path) && output.reason !== PATH_TOO_LONG) await drop(keeper, output);
     });
   }
 
@@ -93,7 +94,7 @@ async function considerAll(keeper: OutputKeeper, entries: readonly Entry[], how:
     consider(keeper, entry, before.get(entry.path) ?? null, outputs.get(entry.path) ?? null, how),
   );
   if (how === 'glance') return;
-  for (const { path } of entries) if (!isRecordable(path)) await recordSkipped(keeper, path, null, 'path too long');
+  for (const { path } of entries) if (!isRecordable(path)) await recordSkipped(keeper, path, null, PATH_TOO_LONG);
 }
 
 async function consider(
@@ -193,7 +194,7 @@ async function forEachOutput(
 async function adoptObjects({ parts, run, system }: OutputKeeper): Promise<void> {
   let cursor: string | null = null;
   do {
-    const filter = { runId: run.id as never, purpose: 'agent_output' } as const;
+    const filter = { runId: run.id as RunId, purpose: 'agent_output' } as const;
     const page: Awaited<ReturnType<RunParts['objects']['list']>> = await parts.objects.list(system, filter, {
       limit: BATCH,
       cursor,

@@ -36,7 +36,7 @@ export async function finishRun(
       await handOver(parts.db, run.id, parts.instance, '').catch(() => false);
       throw error;
     }
-    return demandSame((await findRun(parts.db, run.id)) ?? claimed, status);
+    return demandSame(await demandRun(parts, run.id), status);
   });
 }
 
@@ -48,8 +48,7 @@ async function claim(
   overdueAt: Date | null,
 ): Promise<StoredRun | null> {
   const claimed = await claimFinish(parts.db, run.id, status, parts.instance, overdueAt?.getTime() ?? null);
-  const current = await findRun(parts.db, run.id);
-  if (current === null) throw new FsError('not_found', `there is no run ${run.id}`, { path: run.id });
+  const current = await demandRun(parts, run.id);
   if (current.status === 'preparing') throw new FsError('conflict', `run ${run.id} is still being prepared`);
   if (claimed || current.status !== 'running') return current;
   if (current.finishing === null) return null;
@@ -57,6 +56,13 @@ async function claim(
   if (current.finishing !== status) throw endedOtherwise(run.id, current.finishing);
   await handOver(parts.db, run.id, current.instance, parts.instance);
   return current;
+}
+
+/** @throws not_found when the run went with its workspace */
+async function demandRun(parts: RunParts, id: string): Promise<StoredRun> {
+  const run = await findRun(parts.db, id);
+  if (run === null) throw new FsError('not_found', `there is no run ${id}`, { path: id });
+  return run;
 }
 
 function demandSame(run: StoredRun, status: FinalStatus): StoredRun {

@@ -4,15 +4,16 @@ import { rollBack } from './journal.ts';
 import type { LiveCaptures } from './live-capture.ts';
 import { finishRun, removeUsedUp } from './run-finish.ts';
 import { type RunParts, workspaceOf } from './run-parts.ts';
-import { isSeedOnce } from './run-start.ts';
+import { isSeedOnce, type Preparations } from './run-start.ts';
 
-const RUNS_AT_A_TIME = 100;
+const RUNS_AT_A_TIME = 1_000;
 
 export interface Recovery {
   readonly parts: RunParts;
   readonly live: LiveCaptures;
-  /** Finishes taken over and under way: a long capture holds up neither a start nor the other runs. */
-  readonly finishes: Set<Promise<void>>;
+  readonly preparations: Preparations;
+  /** Finishes taken over and under way, by run: a long capture holds up neither a start nor the other runs. */
+  readonly finishes: Map<string, Promise<void>>;
 }
 
 /**
@@ -21,18 +22,11 @@ export interface Recovery {
  * it is tried again the next time.
  * @param dead instances found dead; those that are not registered any more are taken for gone in any case
  */
-export async function adoptRuns({ parts, live, finishes }: Recovery, dead: readonly string[]): Promise<void> {
-  const others = dead.filter((instance) => instance !== parts.instance);
-  const tried = new Set<string>();
-  for (;;) {
-    const runs = await abandonedRuns(parts.db, others, RUNS_AT_A_TIME);
-    const untried = runs.filter((run) => !tried.has(run.id));
-    if (untried.length === 0) return;
-    for (const run of untried) {
-      tried.add(run.id);
-      await adopt({ parts, live, finishes }, run);
-    }
-  }
+export async function adoptRuns(recovery: Recovery, dead: readonly string[]): Promise<void> {
+  const { parts, preparations, finishes } = recovery;
+  const of = { dead: dead.filter((instance) => instance !== parts.instance), mine: parts.instance };
+  const runs = await abandonedRuns(parts.db, of, RUNS_AT_A_TIME);
+  for (const run of runs) if (!preparations.has(run.id) && !finishes.has(run.id)) await adopt(recovery, run);
 }
 
 async function adopt({ parts, live, finishes }: Recovery, run: StoredRun): Promise<void> {
@@ -46,8 +40,8 @@ async function adopt({ parts, live, finishes }: Recovery, run: StoredRun): Promi
     if (run.status === 'preparing') await takeBack(parts, mine);
     else if (run.finishing !== null) {
       const finish = finishRun(parts, mine, run.finishing).then(() => {}, postpone);
-      finishes.add(finish);
-      void finish.finally(() => finishes.delete(finish));
+      finishes.set(run.id, finish);
+      void finish.finally(() => finishes.delete(run.id));
     } else {
       await live.watch(mine);
       await deliverMissed(parts, mine);

@@ -34,7 +34,7 @@ export interface InnerRuns extends Runs {
 export function openRuns(parts: RunParts): InnerRuns {
   const live = openLiveCaptures(parts);
   const preparations: Preparations = new Map();
-  const recovery: Recovery = { parts, live, finishes: new Set() };
+  const recovery: Recovery = { parts, live, preparations, finishes: new Map() };
   return {
     ...answers(parts, live, preparations),
     ...pages(parts),
@@ -45,7 +45,7 @@ export function openRuns(parts: RunParts): InnerRuns {
     resume: () => adoptRuns(recovery, []),
     async close() {
       await Promise.all([...preparations.values()].map(({ ended }) => ended));
-      await Promise.all(recovery.finishes);
+      await Promise.all(recovery.finishes.values());
       await live.close();
     },
   };

@@ -121,15 +121,18 @@ async function collect(
   seed: Seed,
 ): Promise<readonly PlannedFile[]> {
   const files: PlannedFile[] = [];
-  const onLimit = () => {
+  const tooMuch = () => {
     throw new FsError('too_large', `${display(dir)} holds more than a copy-in looks through; name a part of it`, {
       limit: WALK_ENTRIES,
       path: display(dir),
     });
   };
   // What lies below a glob's last level is not wanted, so only the deepest look of all is a limit.
-  const bounds = depth < WALK_DEPTH ? { depth, entries: WALK_ENTRIES } : { depth, entries: WALK_ENTRIES, onLimit };
-  for await (const entry of store.walk(dir, bounds)) {
+  const onLimit = depth < WALK_DEPTH ? () => undefined : tooMuch;
+  let looked = 0;
+  for await (const entry of store.walk(dir, { depth, entries: WALK_ENTRIES + 1, onLimit })) {
+    looked += 1;
+    if (looked > WALK_ENTRIES) tooMuch();
     if (entry.kind !== 'file' || !matches(entry.path)) continue;
     files.push(planStoreFile(store, entry, place(entry.path), seed));
     demandFew(files.length);

@@ -21,13 +21,12 @@ export async function removeInstance(db: Database, id: string): Promise<boolean>
   return (await db.deleteFrom('instances').where('id', '=', id).executeTakeFirst()).numDeletedRows > 0n;
 }
 
-/** True where something of this owner is still wanted: a process that is registered, or a run that is live or has a journal. */
+/** True where something of this owner is still wanted: a process that is registered, or a copy-in that has a journal. */
 export async function isOwnerLiving(db: Database, owner: string): Promise<boolean> {
   const row = await db
     .selectFrom('instances')
     .select('id')
     .where('id', '=', owner)
-    .unionAll(db.selectFrom('live_runs').select('run_id as id').where('run_id', '=', owner))
     .unionAll(db.selectFrom('journal').select('run_id as id').where('run_id', '=', owner).where('n', '=', 0))
     .executeTakeFirst();
   return row !== undefined;

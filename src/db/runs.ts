@@ -219,10 +219,13 @@ export async function overdueRuns(db: Database, now: number, limit: number): Pro
     .execute();
 }
 
-/** Live runs in the hands of these instances, or of instances that are no longer registered at all. */
+/**
+ * Live runs that may want somebody to look after them: in the hands of `dead` instances, of instances that are not registered any
+ * more, and those that `mine` prepares or finishes, which it may have had to give up.
+ */
 export async function abandonedRuns(
   db: Database,
-  dead: readonly string[],
+  { dead, mine }: { readonly dead: readonly string[]; readonly mine: string },
   limit: number,
 ): Promise<readonly StoredRun[]> {
   const registered = db.selectFrom('instances').select('instances.id');
@@ -235,8 +238,13 @@ export async function abandonedRuns(
       where.or([
         where('runs.instance', 'not in', registered),
         ...(dead.length > 0 ? [where('runs.instance', 'in', dead)] : []),
+        where.and([
+          where('runs.instance', '=', mine),
+          where.or([where('runs.status', '=', 'preparing'), where('runs.finishing', 'is not', null)]),
+        ]),
       ]),
     )
+    .orderBy('runs.id')
     .limit(limit)
     .execute();
 }

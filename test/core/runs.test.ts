@@ -99,6 +99,14 @@ describe.each(DATABASES)('runs on $name', (kind) => {
     expect(await house.outputs(run)).toEqual(['out.txt: x']);
   });
 
+  it('a preparation that its own process had to give up is rolled back by the next sweep', async () => {
+    const run = await house.start();
+    await house.db.updateTable('runs').set({ status: 'preparing' }).where('id', '=', run.id).execute();
+    await house.runs.sweep();
+    expect((await get(run.id)).status).toBe('failed');
+    expect((await house.start()).status).toBe('running');
+  });
+
   it('an ephemeral workspace is gone after its run, which can still be read', async () => {
     await house.parts.agents.create(house.tenant, { agentId: AGENT, lifecycle: 'ephemeral' });
     const run = await house.start({ seeds: [fromStore('a.txt')] });
