@@ -21,6 +21,8 @@ export interface TreeWatcher {
 }
 
 const COALESCE_MS = 100;
+// A first look that takes longer is being kept busy by somebody.
+const READY_MS = 60_000;
 const MAX_CHANGES = 500;
 const ENTRIES_PER_DIRECTORY = 10;
 const MAX_ODD_NAMES = 1000;
@@ -86,10 +88,12 @@ class Watcher implements TreeWatcher {
       // What vanishes or is swapped while it looks at it is no matter; a lack of watches is.
       if (hasCode(error, 'ENOSPC', 'EMFILE', 'ENFILE')) this.#overflow();
     });
+    const tooLong = setTimeout(() => this.#overflow(), READY_MS);
     await new Promise<void>((resolve) => {
       below.once('ready', resolve);
       this.#stopWaiting = resolve;
     });
+    clearTimeout(tooLong);
     this.#isReady = true;
     await this.#tell(false);
   }
