@@ -54,14 +54,21 @@ async function startDaemon(dataDir: string): Promise<{ child: ChildProcess; url:
 
 /** A client of one daemon with one credential. */
 function client(url: string, claims: { agent?: string; scope?: string }) {
-  const bearer = makeToken(secret, { sub: 'demo', tenant: TENANT, ...claims }, 3600);
-  return async (method: string, path: string, body?: FormData | Uint8Array | object): Promise<Response> => {
+  const bearer = makeToken(secret, { subject: 'demo', tenant: TENANT, ...claims }, 3600);
+  return async (
+    method: string,
+    path: string,
+    body?: FormData | Uint8Array<ArrayBuffer> | object,
+  ): Promise<Response> => {
     const raw = body instanceof FormData || body instanceof Uint8Array;
     const headers: Record<string, string> = { authorization: `Bearer ${bearer}` };
     if (body !== undefined && !(body instanceof FormData)) {
       headers['content-type'] = raw ? 'application/octet-stream' : 'application/json';
     }
-    const sent = body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) };
+    const sent =
+      body === undefined
+        ? {}
+        : { body: body instanceof FormData || body instanceof Uint8Array ? body : JSON.stringify(body) };
     const response = await fetch(url + path, { method, headers, ...sent });
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
     return response;

@@ -1,0 +1,68 @@
+import type { Readable } from 'node:stream';
+import type { Grant } from '../auth/grant.ts';
+import type { AgentId, ObjectId, RunId, TenantId } from '../ids.ts';
+import type { TreePath } from '../tree/path.ts';
+import type { Staged } from '../tree/staging.ts';
+import type { OpenFile } from '../tree/tree.ts';
+import type { PageOf, PageRequest } from './page-types.ts';
+
+export type Purpose = 'agent_input' | 'agent_output' | 'knowledge';
+
+export interface FileObject {
+  readonly id: ObjectId;
+  readonly filename: string | null;
+  readonly mimeType: string;
+  readonly size: number;
+  readonly purpose: Purpose | null;
+  readonly userId: string | null;
+  readonly agentId: AgentId | null;
+  readonly sessionId: string | null;
+  readonly runId: RunId | null;
+  readonly path: TreePath | null;
+  readonly sha256: string;
+  readonly createdAt: Date;
+}
+
+export interface ObjectMeta {
+  readonly filename: string | null;
+  /** Detected from the bytes, then the name, where null. */
+  readonly mimeType?: string | null;
+  readonly purpose: Purpose | null;
+  readonly userId: string | null;
+  readonly agentId: AgentId | null;
+  readonly sessionId: string | null;
+  readonly runId?: RunId | null;
+  readonly path?: TreePath | null;
+}
+
+export interface ObjectFilter {
+  readonly userId?: string;
+  readonly purpose?: Purpose;
+  readonly agentId?: AgentId;
+  readonly sessionId?: string;
+  readonly runId?: RunId;
+}
+
+/** Id-addressed files. A grant bound to a user or an agent sees and makes only that one's; all else is not_found. */
+export interface Objects {
+  /** Receives into the tenant's object staging under a reservation. End it by `keep` or `discard`. */
+  receive(
+    tenant: TenantId,
+    body: Readable,
+    options: { readonly maxBytes: number; readonly declaredBytes?: number | null },
+  ): Promise<ReceivedObject>;
+  get(grant: Grant, id: ObjectId): Promise<FileObject>;
+  open(grant: Grant, id: ObjectId): Promise<{ readonly object: FileObject; readonly file: OpenFile }>;
+  list(grant: Grant, filter: ObjectFilter, page: PageRequest): Promise<PageOf<FileObject>>;
+  /** Again for one already deleted: nothing. @throws not_found */
+  remove(grant: Grant, id: ObjectId): Promise<void>;
+  /** A URL path and query under `/signed` that serves the object until `expiresAt`. */
+  link(grant: Grant, id: ObjectId, ttlSeconds: number): Promise<{ readonly path: string; readonly expiresAt: Date }>;
+}
+
+export interface ReceivedObject {
+  readonly staged: Staged;
+  /** Registers it: durable, its content kept once. An `agent_input` of a user with a live run is delivered into that workspace. */
+  keep(grant: Grant, meta: ObjectMeta): Promise<FileObject>;
+  discard(): Promise<void>;
+}

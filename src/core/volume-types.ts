@@ -1,0 +1,113 @@
+import type { Readable } from 'node:stream';
+import type { Grant, VolumeRef } from '../auth/grant.ts';
+import type { TenantId } from '../ids.ts';
+import type { Count, Entry } from '../tree/entry.ts';
+import type { TreePath } from '../tree/path.ts';
+import type { Staged } from '../tree/staging.ts';
+import type { Listing, OpenFile, Page, PlaceMode, WalkBounds } from '../tree/tree.ts';
+
+export interface Volumes {
+  /**
+   * The only door to a volume. A store comes into being with its tenant; a workspace by `agents.create`, a run, or the
+   * first opening for writing. @throws forbidden, not_found (reading a workspace that never was)
+   */
+  open(grant: Grant, ref: VolumeRef, right: 'read'): Promise<ReadVolume>;
+  open(grant: Grant, ref: VolumeRef, right: 'write'): Promise<Volume>;
+  /** Counts the disk and mends the ledger (unless `dryRun`), for every part of the tenant. */
+  rescan(tenant: TenantId, options: { readonly dryRun: boolean }): Promise<Rescan>;
+}
+
+export interface Rescan {
+  readonly ledger: Count;
+  readonly disk: Count;
+  readonly drift: Count;
+  readonly repaired: boolean;
+}
+
+/** What a conditional write demands of the path: nothing, an entry with one of these versions ('*': any), or no entry. */
+export type Expected = { readonly versions: readonly string[] } | { readonly absent: true } | null;
+
+export interface ReadVolume {
+  readonly ref: VolumeRef;
+  stat(path: TreePath): Promise<Entry>;
+  find(path: TreePath): Promise<Entry | null>;
+  open(path: TreePath): Promise<OpenFile>;
+  list(dir: TreePath, page: Page): Promise<Listing>;
+  walk(dir: TreePath, bounds: WalkBounds): AsyncIterable<Entry>;
+}
+
+export interface Volume extends ReadVolume {
+  /** Reserve, receive, place, settle: the whole of a write. Parents are made. @throws exists, not_found, too_large, quota_exceeded, precondition_failed */
+  write(path: TreePath, body: Readable, options: WriteOptions): Promise<Entry>;
+  /** A write in steps, for several files under one reservation that land together or not at all. */
+  intake(): Intake;
+  mkdir(dir: TreePath): Promise<{ readonly entry: Entry; readonly created: boolean }>;
+  /** Copies a file, link or whole directory, with modes, times and attributes. A directory appears in one step. */
+  copy(from: TreePath, to: TreePath, options: { readonly overwrite: boolean }): Promise<Entry>;
+  /** Attributes follow. Parents of `to` are made. @throws exists, not_found, invalid_request (onto or into itself) */
+  move(from: TreePath, to: TreePath, options: { readonly overwrite: boolean }): Promise<Entry>;
+  /** @throws not_found, not_empty, is_directory (a directory without `recursive`), precondition_failed */
+  remove(path: TreePath, options: { readonly recursive: boolean; readonly expected?: Expected }): Promise<Count>;
+  chmod(path: TreePath, mode: number): Promise<Entry>;
+  utimes(path: TreePath, modifiedAt: Date): Promise<Entry>;
+}
+
+export interface WriteOptions {
+  readonly mode: PlaceMode;
+  readonly maxBytes: number;
+  /** Content-Length where the client declared one: reserved at once. */
+  readonly declaredBytes?: number | null;
+  readonly expected?: Expected;
+  /** Permission bits of the new file; default 0o644, or those of the file it replaces. */
+  readonly permissions?: number;
+}
+
+export interface Placement {
+  readonly path: TreePath;
+  readonly staged: Staged;
+  readonly mode: PlaceMode;
+  readonly expected?: Expected;
+}
+
+/** Files received under one growing reservation. End it by `commit` or `abort`, always. */
+export interface Intake {
+  /** @throws too_large, quota_exceeded */
+  receive(
+    body: Readable,
+    options: { readonly maxBytes: number; readonly declaredBytes?: number | null; readonly permissions?: number },
+  ): Promise<Staged>;
+  /** A copy of an opened file of any volume or object; closes it. @throws quota_exceeded */
+  copy(source: OpenFile, options?: { readonly permissions?: number }): Promise<Staged>;
+  /** Reserves this many bytes and files beyond what is reserved, in one go. @throws quota_exceeded */
+  reserve(count: Count): Promise<void>;
+  /**
+   * Flushes all, makes parents, places each, flushes each changed directory once, settles. What can be refused is refused
+   * before the first is placed. With a journal, every step is recorded before it is taken and what is replaced is kept aside.
+   */
+  commit(placements: readonly Placement[], journal?: PlacementJournal): Promise<readonly Entry[]>;
+  abort(): Promise<void>;
+}
+
+/** Told before anything changes what will; see core/journal.ts. */
+export interface PlacementJournal {
+  readonly owner: string;
+  record(steps: readonly JournalStep[]): Promise<void>;
+}
+
+export interface JournalStep {
+  readonly path: TreePath;
+  readonly kind: 'file' | 'directory';
+  readonly inode: string;
+  readonly aside: string | null;
+}
+
+export interface PathAttributes {
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Tags and custom metadata by path. Volume.move, copy and remove keep them true. */
+export interface Attributes {
+  get(ref: VolumeRef, path: TreePath): Promise<PathAttributes>;
+  set(ref: VolumeRef, path: TreePath, patch: Partial<PathAttributes>): Promise<PathAttributes>;
+}
