@@ -1,3 +1,5 @@
+import { linkSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { FsError } from '../../src/errors.ts';
 import {
@@ -176,6 +178,26 @@ for (const kind of DATABASES) {
       });
       expect(await pathsOf(volume)).not.toContain('e/');
       await expectTrueLedger(one);
+    });
+
+    it('charges an inode once, whatever its names, and frees it with the last', async () => {
+      await using one = await singleCore(kind);
+      const volume = await openVolume(one);
+      for (const name of ['f', 'd/f', 'e']) await put(volume, name, 1000);
+      const { hostPath } = await one.root.open(['tenants', ACME, 'store']);
+      linkSync(join(hostPath, 'f'), join(hostPath, 'other name'));
+      linkSync(join(hostPath, 'd/f'), join(hostPath, 'd/other name'));
+      linkSync(join(hostPath, 'e'), join(hostPath, 'third name'));
+      await expectTrueLedger(one);
+      await volume.remove(at('f'), { recursive: false });
+      await expectTrueLedger(one);
+      await put(volume, 'e', 10);
+      await expectTrueLedger(one);
+      await volume.remove(at('d'), { recursive: true });
+      await expectTrueLedger(one);
+      await put(volume, 'other name', 1);
+      await expectTrueLedger(one);
+      expect(await usage(one)).toMatchObject({ bytes: 1 + 10 + 1000, files: 3 });
     });
 
     it('keeps some of the disk free', async () => {
