@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import type { Run, RunWanted } from '../../src/core/core.ts';
 import type { ObjectId } from '../../src/ids.ts';
 import { DATABASES } from '../support/databases.ts';
@@ -105,6 +115,21 @@ describe.each(DATABASES)('capture on $name', (kind) => {
     expect(ended.status).toBe('completed');
     expect(await house.outputs(run)).toEqual(['small: x']);
     expect(await house.skipped(run)).toEqual(['big: over quota', 'link: symbolic link', 'pipe: special file']);
+  });
+
+  it('runs.finish reads nothing outside the workspace, whatever links an agent swaps in', async () => {
+    const run = await start();
+    const outside = house.made('../../outside/secret.txt');
+    writeFileSync(outside, 'SECRET');
+    writeFileSync(house.made('out/secret.txt'), 'mine');
+    await until(async () => (await house.outputs(run)).length === 1, 'the file is captured live');
+    rmSync(house.disk('out'), { recursive: true });
+    symlinkSync(dirname(outside), house.disk('out'));
+    // A reader without the guard walks right through.
+    expect(readFileSync(house.disk('out/secret.txt'), 'utf8')).toBe('SECRET');
+    await house.finish(run);
+    expect(await house.outputs(run)).toEqual([]);
+    expect(await house.skipped(run)).toEqual(['out: symbolic link']);
   });
 
   it('runs.finish keeps each output once, also after a finish that was cut off', async () => {

@@ -36,8 +36,14 @@ export interface Household {
   readonly parts: RunParts;
 }
 
-function openHousehold(db: OpenedDatabase['db'], root: DataRoot, instance: string, clock: () => Date): Household {
-  const locks: Locks = openLocks({ db, instance, clock, severalProcesses: false });
+function openHousehold(
+  db: OpenedDatabase['db'],
+  root: DataRoot,
+  instance: string,
+  clock: () => Date,
+  severalProcesses = false,
+): Household {
+  const locks: Locks = openLocks({ db, instance, clock, severalProcesses });
   const recounts = openRecounts({ db, root, locks });
   const quota = openQuota({
     ...{ db, instance, recount: recounts.recount },
@@ -131,6 +137,13 @@ export class House {
   /** Another process over the same root and database; `disguise` may stand between it and the disk. */
   another(instance: string, disguise: (root: DataRoot) => DataRoot = (root) => root): Household {
     return openHousehold(this.db, disguise(this.#site.root), instance, () => this.#site.now);
+  }
+
+  /** One of several processes that work at the same time. */
+  async member(instance: string): Promise<Household> {
+    const started = { started_at: 0, lease_until: Number.MAX_SAFE_INTEGER };
+    await registerInstance(this.db, { id: instance, host: 'test', pid: process.pid, process_start: '', ...started });
+    return openHousehold(this.db, this.#site.root, instance, () => new Date(), true);
   }
 
   pass(seconds: number): void {

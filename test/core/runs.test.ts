@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import type { Grant } from '../../src/auth/grant.ts';
 import { parseAgentId, type RunId } from '../../src/ids.ts';
 import { DATABASES } from '../support/databases.ts';
+import { until } from '../support/wait.ts';
 import { AGENT, fromObject, fromStore, House, Site, wantedRun } from './house.ts';
 
 describe.each(DATABASES)('runs on $name', (kind) => {
@@ -105,6 +106,20 @@ describe.each(DATABASES)('runs on $name', (kind) => {
     await house.runs.sweep();
     expect((await get(run.id)).status).toBe('failed');
     expect((await house.start()).status).toBe('running');
+  });
+
+  it('two processes that finish one run while it is captured live give one result, each output once', async () => {
+    const [one, two] = [await house.member(`one-${house.tenant}`), await house.member(`two-${house.tenant}`)];
+    const run = await one.runs.start(house.grant, AGENT, wantedRun({}));
+    for (let n = 0; n < 60; n++) writeFileSync(house.made(`out/${n}`), `${n}`);
+    await until(async () => (await house.outputs(run)).length > 0, 'live capture has begun');
+    const ends = await Promise.all([
+      two.runs.finish(house.grant, AGENT, run.id, 'completed'),
+      one.runs.finish(house.grant, AGENT, run.id, 'completed'),
+    ]);
+    expect(ends[0]).toEqual(ends[1]);
+    expect(await house.outputs(run)).toHaveLength(60);
+    await Promise.all([one.runs.close(), two.runs.close()]);
   });
 
   it('an ephemeral workspace is gone after its run, which can still be read', async () => {
