@@ -211,6 +211,8 @@ export async function overdueRuns(db: Database, now: number, limit: number): Pro
   return db
     .selectFrom('runs')
     .selectAll()
+    // As the index says it, which knows unfinished runs only.
+    .where('finished_at', 'is', null)
     .where('status', '=', 'running')
     .where('finishing', 'is', null)
     .where('deadline_at', '<', now)
