@@ -207,11 +207,11 @@ export async function runningRunsOf(db: Database, tenant: string, userId: string
     .execute();
 }
 
+/** Asked with `finished_at`, since the index knows unfinished runs only. */
 export async function overdueRuns(db: Database, now: number, limit: number): Promise<readonly StoredRun[]> {
   return db
     .selectFrom('runs')
     .selectAll()
-    // As the index says it, which knows unfinished runs only.
     .where('finished_at', 'is', null)
     .where('status', '=', 'running')
     .where('finishing', 'is', null)
