@@ -69,6 +69,7 @@ export async function sweepLocks(db: Database, now: number, limit: number): Prom
   return Number(swept.numDeletedRows);
 }
 
-function stored(name: string): string {
+/** The text a name is kept under: a long one as its hash. */
+export function stored(name: string): string {
   return Buffer.byteLength(name) <= MAX_NAME_BYTES ? name : createHash('sha256').update(name).digest('hex');
 }
