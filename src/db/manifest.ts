@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely';
-import { fromPathKey, pathKey } from './path-key.ts';
+import { fromPathKey, pathHash, pathKey } from './path-key.ts';
 import type { Database, ManifestRow } from './schema.ts';
 
-export type StoredFile = Omit<Selectable<ManifestRow>, 'tenant' | 'agent'>;
+export type StoredFile = Omit<Selectable<ManifestRow>, 'tenant' | 'agent' | 'path_hash'>;
 
 /** Whose manifest. */
 export interface ManifestOf {
@@ -24,7 +24,7 @@ export async function findInManifest(
     .select(['path', 'version', 'size', 'sha256'])
     .where('tenant', '=', tenant)
     .where('agent', '=', agent)
-    .where('path', 'in', paths.map(pathKey))
+    .where('path_hash', 'in', paths.map(pathHash))
     .execute();
   return new Map(rows.map((row) => [fromPathKey(row.path), { ...row, path: fromPathKey(row.path) }]));
 }
@@ -38,12 +38,12 @@ export async function putInManifest(
   for (let at = 0; at < files.length; at += ROWS_PER_INSERT) {
     const rows = files
       .slice(at, at + ROWS_PER_INSERT)
-      .map((file) => ({ ...file, tenant, agent, path: pathKey(file.path) }));
+      .map((file) => ({ ...file, tenant, agent, path_hash: pathHash(file.path), path: pathKey(file.path) }));
     await db
       .insertInto('manifest')
       .values(rows)
       .onConflict((conflict) =>
-        conflict.columns(['tenant', 'agent', 'path']).doUpdateSet((set) => ({
+        conflict.columns(['tenant', 'agent', 'path_hash']).doUpdateSet((set) => ({
           version: set.ref('excluded.version'),
           size: set.ref('excluded.size'),
           sha256: set.ref('excluded.sha256'),
@@ -53,7 +53,10 @@ export async function putInManifest(
   }
 }
 
-/** The recorded paths after `after` in the order of the table, for going through all of them in pages. */
+/**
+ * The recorded paths that come after the path `after`, for going through all of them in pages. Their order has no meaning,
+ * but is always the same.
+ */
 export async function pageManifest(
   db: Database,
   { tenant, agent }: ManifestOf,
@@ -61,8 +64,8 @@ export async function pageManifest(
   limit: number,
 ): Promise<readonly string[]> {
   let query = db.selectFrom('manifest').select('path').where('tenant', '=', tenant).where('agent', '=', agent);
-  if (after !== null) query = query.where('path', '>', pathKey(after));
-  const rows = await query.orderBy('path').limit(limit).execute();
+  if (after !== null) query = query.where('path_hash', '>', pathHash(after));
+  const rows = await query.orderBy('path_hash').limit(limit).execute();
   return rows.map((row) => fromPathKey(row.path));
 }
 
@@ -76,7 +79,7 @@ export async function removeFromManifest(
       .deleteFrom('manifest')
       .where('tenant', '=', tenant)
       .where('agent', '=', agent)
-      .where('path', 'in', paths.slice(at, at + ROWS_PER_INSERT).map(pathKey))
+      .where('path_hash', 'in', paths.slice(at, at + ROWS_PER_INSERT).map(pathHash))
       .execute();
   }
 }

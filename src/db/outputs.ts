@@ -1,8 +1,10 @@
 import type { Selectable } from 'kysely';
-import { fromPathKey, pathKey } from './path-key.ts';
+import { fromPathKey, pathHash, pathKey } from './path-key.ts';
 import type { Database, OutputRow } from './schema.ts';
 
-export type StoredOutput = Selectable<OutputRow>;
+export type StoredOutput = Omit<Selectable<OutputRow>, 'path_hash'>;
+
+const COLUMNS = ['run_id', 'path', 'object_id', 'version', 'reason'] as const;
 
 /** What became of these paths of a run so far, by path. At most a few hundred at a time. */
 export async function findOutputs(
@@ -13,11 +15,11 @@ export async function findOutputs(
   if (paths.length === 0) return new Map();
   const rows = await db
     .selectFrom('outputs')
-    .selectAll()
+    .select(COLUMNS)
     .where('run_id', '=', runId)
-    .where('path', 'in', paths.map(pathKey))
+    .where('path_hash', 'in', paths.map(pathHash))
     .execute();
-  return new Map(rows.map((row) => [fromPathKey(row.path), { ...row, path: fromPathKey(row.path) }]));
+  return new Map(rows.map(asStored).map((output) => [output.path, output]));
 }
 
 /** Records what became of a path, replacing what was recorded before. */
@@ -25,37 +27,41 @@ export async function putOutput(db: Database, output: StoredOutput): Promise<voi
   const { object_id, version, reason } = output;
   await db
     .insertInto('outputs')
-    .values({ ...output, path: pathKey(output.path) })
-    .onConflict((conflict) => conflict.columns(['run_id', 'path']).doUpdateSet({ object_id, version, reason }))
+    .values({ ...output, path_hash: pathHash(output.path), path: pathKey(output.path) })
+    .onConflict((conflict) => conflict.columns(['run_id', 'path_hash']).doUpdateSet({ object_id, version, reason }))
     .execute();
 }
 
 export async function removeOutput(db: Database, runId: string, path: string): Promise<void> {
-  await db.deleteFrom('outputs').where('run_id', '=', runId).where('path', '=', pathKey(path)).execute();
+  await db.deleteFrom('outputs').where('run_id', '=', runId).where('path_hash', '=', pathHash(path)).execute();
 }
 
-/** In the order of the table, those after `after`. */
+/** Those that come after the path `after`. Their order has no meaning, but is always the same. */
 export async function pageOutputs(
   db: Database,
   runId: string,
   after: string | null,
   limit: number,
 ): Promise<readonly StoredOutput[]> {
-  let query = db.selectFrom('outputs').selectAll().where('run_id', '=', runId);
-  if (after !== null) query = query.where('path', '>', pathKey(after));
-  const rows = await query.orderBy('path').limit(limit).execute();
-  return rows.map((row) => ({ ...row, path: fromPathKey(row.path) }));
+  let query = db.selectFrom('outputs').select(COLUMNS).where('run_id', '=', runId);
+  if (after !== null) query = query.where('path_hash', '>', pathHash(after));
+  const rows = await query.orderBy('path_hash').limit(limit).execute();
+  return rows.map(asStored);
 }
 
-/** What could not be kept and why, by path. */
+/** What could not be kept and why, sorted by path. Where there is more than `limit`, it is always the same part. */
 export async function skippedOutputs(db: Database, runId: string, limit: number): Promise<readonly StoredOutput[]> {
   const rows = await db
     .selectFrom('outputs')
-    .selectAll()
+    .select(COLUMNS)
     .where('run_id', '=', runId)
     .where('reason', 'is not', null)
-    .orderBy('path')
+    .orderBy('path_hash')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({ ...row, path: fromPathKey(row.path) }));
+  return rows.map(asStored).sort((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+function asStored(row: StoredOutput): StoredOutput {
+  return { ...row, path: fromPathKey(row.path) };
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * Tree paths as database text. A file name is any bytes, held in a tree path with the lone surrogates U+DC80…U+DCFF for what
  * is not UTF-8; a database takes only well-formed text. So each element that is not well formed, or begins with the mark
@@ -13,6 +15,14 @@ const AFTER_EVERY_KEY = '\u{10ffff}'.repeat(64);
 export function pathKey(path: string): string {
   if (path.isWellFormed() && !path.includes(MARK)) return path;
   return path.split('/').map(keyOf).join('/');
+}
+
+/**
+ * What stands for a path in an index: 43 characters, whatever its length. An agent can make paths longer than an index of
+ * PostgreSQL holds, so a table whose rows an agent causes has this in its key, and the path beside it.
+ */
+export function pathHash(path: string): string {
+  return createHash('sha256').update(pathKey(path)).digest('base64url');
 }
 
 /** The path that was stored under this text. */

@@ -204,6 +204,8 @@ export interface JournalRow {
 export interface ManifestRow {
   tenant: string;
   agent: string;
+  /** `pathHash` of the path: the key, as the path itself may be too long for an index. */
+  path_hash: string;
   path: string;
   version: string;
   size: number;
@@ -213,6 +215,8 @@ export interface ManifestRow {
 /** What became of one changed path of a run: an object, or the reason it was skipped. */
 export interface OutputRow {
   run_id: string;
+  /** As in the manifest. */
+  path_hash: string;
   path: string;
   object_id: string | null;
   /** Entry.version at the capture. */

@@ -5,6 +5,7 @@ import { describeAttributes } from './database/attributes.ts';
 import { describeHolds } from './database/holds.ts';
 import { describeLedger } from './database/ledger.ts';
 import { describeLocks } from './database/locks.ts';
+import { describeLongPaths } from './database/long-paths.ts';
 import { describeObjects } from './database/objects.ts';
 import { describeTransactions } from './database/transactions.ts';
 
@@ -30,5 +31,6 @@ export function describeDatabase(kind: DatabaseKind): void {
     describeAdministered(db);
     describeObjects(db);
     describeAttributes(db);
+    describeLongPaths(db);
   });
 }

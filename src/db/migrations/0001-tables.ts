@@ -144,12 +144,27 @@ const OF_RUN: Readonly<Record<string, Table>> = {
     key: ['run_id', 'n'],
   },
   manifest: {
-    columns: { tenant: 'text', agent: 'text', path: 'text', version: 'text', size: 'integer', sha256: 'text' },
-    key: ['tenant', 'agent', 'path'],
+    columns: {
+      tenant: 'text',
+      agent: 'text',
+      path_hash: 'text',
+      path: 'text',
+      version: 'text',
+      size: 'integer',
+      sha256: 'text',
+    },
+    key: ['tenant', 'agent', 'path_hash'],
   },
   outputs: {
-    columns: { run_id: 'text', path: 'text', object_id: 'text?', version: 'text?', reason: 'text?' },
-    key: ['run_id', 'path'],
+    columns: {
+      run_id: 'text',
+      path_hash: 'text',
+      path: 'text',
+      object_id: 'text?',
+      version: 'text?',
+      reason: 'text?',
+    },
+    key: ['run_id', 'path_hash'],
   },
 };
 
@@ -213,4 +228,6 @@ async function indexObjects(db: Database): Promise<void> {
 async function indexRuns(db: Database): Promise<void> {
   await db.schema.createIndex('runs_agent').on('runs').columns(['tenant', 'agent', 'id']).execute();
   await db.schema.createIndex('runs_deadline').on('runs').columns(['status', 'deadline_at']).execute();
+  const skipped = db.schema.createIndex('outputs_skipped').on('outputs').columns(['run_id', 'path_hash']);
+  await skipped.where(sql<boolean>`reason is not null`).execute();
 }
