@@ -23,6 +23,7 @@ export interface TreeWatcher {
 const COALESCE_MS = 100;
 // A first look that takes longer is being kept busy by somebody.
 const READY_MS = 60_000;
+const CLOSE_MS = 500;
 const MAX_CHANGES = 500;
 const ENTRIES_PER_DIRECTORY = 10;
 const MAX_ODD_NAMES = 1000;
@@ -107,7 +108,7 @@ class Watcher implements TreeWatcher {
   async close(): Promise<void> {
     this.#isOver = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#below?.close();
+    if (this.#below !== null) await closed(this.#below);
     await this.#telling;
   }
 
@@ -162,10 +163,22 @@ class Watcher implements TreeWatcher {
     this.#isOver = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#stopWaiting();
-    // Closing cannot fail in a way that anybody could act on.
-    this.#below?.close().catch(() => undefined);
+    if (this.#below !== null) void closed(this.#below);
     this.#options.onOverflow();
   }
+}
+
+/**
+ * It falls silent and gives its watches back at once, but then waits for every look it has begun, and under a process that
+ * swaps what it looks at, one of those may never end. Nobody can act on its failing to close either.
+ */
+async function closed(below: FSWatcher): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_MS);
+  });
+  await Promise.race([below.close().catch(() => undefined), patience]);
+  clearTimeout(timer);
 }
 
 function parsed(text: string): TreePath | null {
