@@ -121,6 +121,7 @@ async function probe(disk: RootDisk): Promise<void> {
   } catch (error) {
     throw new FsError('unavailable', 'the data root refuses to write, link or rename', {}, error);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    // Where this fails too, the probe has failed already.
+    await rm(directory, { recursive: true, force: true }).catch(() => undefined);
   }
 }
