@@ -124,15 +124,13 @@ function describePlacing(open: typeof temporaryHome): void {
 
   it('place keeps aside what it replaces, and restore brings it back', async () => {
     using home = await open(['f: before', 'l => target']);
-    for (const [path, read] of [
-      ['f', readFileSync],
-      ['l', readlinkSync],
-    ] as const) {
+    const reads = { f: () => readFileSync(home.at('f'), 'utf8'), l: () => readlinkSync(home.at('l')) };
+    for (const path of ['f', 'l'] as const) {
       const aside = home.staging.asideName('run1');
       await home.tree.place(p(path), await staged(home, 'after'), 'upsert', aside);
       expect(readFileSync(home.at(path), 'utf8')).toBe('after');
       expect(await home.staging.restore(home.tree, aside, p(path))).toBe(true);
-      expect(String(read(home.at(path)))).toBe(path === 'f' ? 'before' : 'target');
+      expect(reads[path]()).toBe(path === 'f' ? 'before' : 'target');
       expect(await home.staging.restore(home.tree, aside, p(path))).toBe(false);
     }
     expect((await home.tree.stat(p('f'))).links).toBe(1);

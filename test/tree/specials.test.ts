@@ -3,18 +3,22 @@ import { linkSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync
 import { createServer } from 'node:net';
 import { parsePath as p, pathFromBytes, ROOT, type TreePath } from '../../src/tree/path.ts';
 import { staged } from '../contract/tree.contract.ts';
-import { temporaryHome } from '../support/tree.ts';
+import { temporaryDirectory, temporaryHome } from '../support/tree.ts';
 
 const ALL = { after: null, limit: 1000, depth: 10_000 };
 const UNBOUNDED = { depth: 100_000, entries: 100_000 };
+
+function tool(name: string, ...args: readonly string[]): void {
+  execFileSync(name, args);
+}
 
 describe('pipes, sockets and devices', () => {
   it('are listed as other and never opened, and can be moved, replaced and deleted', async () => {
     using home = await temporaryHome();
     const server = createServer().listen(home.at('socket'));
-    execFileSync('mkfifo', [home.at('fifo'), home.at('again')]);
+    tool('mkfifo', home.at('fifo'), home.at('again'));
     // Reading this device never ends.
-    execFileSync('mknod', [home.at('device'), 'c', '1', '5']);
+    tool('mknod', home.at('device'), 'c', '1', '5');
     const { entries } = await home.tree.list(ROOT, ALL);
     expect(entries.map(({ path, kind }) => `${path}: ${kind}`)).toEqual([
       ...['again: other', 'device: other', 'fifo: other', 'socket: other'],
@@ -38,17 +42,12 @@ describe('pipes, sockets and devices', () => {
   it('would stall a server that opens what it finds', () => {
     // The control, in a process of its own, because it never comes back.
     const script = `const fs = require('node:fs/promises');
-      require('node:child_process').execFileSync('mkfifo', ['fifo']);
       for (let i = 0; i < 4; i++) fs.readFile('fifo').catch(() => {});
       fs.stat('fifo').then(() => process.exit(0));`;
-    using home = { path: '/tmp', [Symbol.dispose]: () => undefined };
-    const directory = execFileSync('mktemp', ['-d', '-p', home.path], { encoding: 'utf8' }).trim();
-    const { signal } = spawnSync(process.execPath, ['-e', script], {
-      cwd: directory,
-      timeout: 1000,
-      killSignal: 'SIGKILL',
-    });
-    execFileSync('rm', ['-r', directory]);
+    using directory = temporaryDirectory();
+    tool('mkfifo', `${directory.path}/fifo`);
+    const bounds = { cwd: directory.path, timeout: 1000, killSignal: 'SIGKILL' } as const;
+    const { signal } = spawnSync(process.execPath, ['-e', script], bounds);
     expect(signal).toBe('SIGKILL');
   });
 });
