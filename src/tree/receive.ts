@@ -59,12 +59,12 @@ async function* chunksOf(body: Readable): AsyncGenerator<Buffer> {
 }
 
 /** The error for a body that passes its limit. */
-export function tooLarge(maxBytes: number): FsError {
+function tooLarge(maxBytes: number): FsError {
   return new FsError('too_large', `the file is larger than the ${maxBytes} bytes accepted here`, { limit: maxBytes });
 }
 
 /** Appends to a new file in slices, one write under way while the next slice fills, and hashes what it writes. */
-export class FileWriter {
+class FileWriter {
   readonly #handle: FileHandle;
   readonly #hash = createHash('sha256');
   #chunks: Buffer[] = [];

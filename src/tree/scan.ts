@@ -93,7 +93,7 @@ async function* visit(descent: Descent<Pending>, subdirectories: SmallestNames):
 }
 
 /** The entries of these names; those that are gone are left out. */
-export async function lookAt(directory: Directory, names: readonly Pick<Name, 'name'>[]): Promise<Found[]> {
+async function lookAt(directory: Directory, names: readonly Pick<Name, 'name'>[]): Promise<Found[]> {
   const found = await mapOf(names, LOOKS_AT_ONCE, async ({ name }) => {
     const stats = await orNull(lstat(directory.at(name), { bigint: true }), 'ENOENT', 'EACCES');
     return stats === null ? null : { name, stats };

@@ -5,12 +5,6 @@ import type { OpenFile, Tree } from './tree.ts';
 
 export type { Placeable } from './placeable.ts';
 
-/** A limit on arriving bytes and the error that passing it means. */
-export interface ByteLimit {
-  readonly bytes: number;
-  readonly exceeded: 'too_large' | 'quota_exceeded';
-}
-
 /** Bytes received, counted and hashed, in no tree yet. */
 export interface Staged extends Placeable {
   readonly kind: 'file';

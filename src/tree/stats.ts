@@ -28,7 +28,7 @@ export function inodeOf(stats: BigIntStats): string {
   return stats.ino.toString();
 }
 
-export function modeOf(stats: BigIntStats): number {
+function modeOf(stats: BigIntStats): number {
   return Number(stats.mode & PERMISSION_BITS);
 }
 
