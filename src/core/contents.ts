@@ -101,7 +101,7 @@ export function openContents({ db, root, locks }: ContentsParts): Contents {
   };
 }
 
-export function contentPath(sha256: string): TreePath {
+function contentPath(sha256: string): TreePath {
   // Two hex digits, a slash and hex: nothing in it needs parsing.
   return `${sha256.slice(0, 2)}/${sha256}` as TreePath;
 }

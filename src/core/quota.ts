@@ -9,7 +9,7 @@ import type { Usage } from './core.ts';
 import type { Disk } from './disk.ts';
 
 /** The ledger says that this account must be counted again before more is charged to it. Never leaves core. */
-export class RecountOwed extends Error {
+class RecountOwed extends Error {
   override readonly name = 'RecountOwed';
 }
 

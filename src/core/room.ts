@@ -27,10 +27,6 @@ export class Room {
     this.account = account;
   }
 
-  get reserved(): Count {
-    return this.#reserved;
-  }
-
   /** Sees to it that at least `total` is reserved. @throws quota_exceeded, unavailable, RecountOwed */
   cover(total: Count, growth: Growth): Promise<void> {
     const mine = this.#turn.then(() => this.#cover(total, growth));
