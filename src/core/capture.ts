@@ -9,12 +9,11 @@ import { ROOT, type TreePath } from '../tree/path.ts';
 import { captureFilter } from './capture-rules.ts';
 import { concurrently, inBatches } from './concurrently.ts';
 import type { ReadVolume } from './core.ts';
-import { isRecordable, keepOutput, type OutputKeeper, reasonOf, recordSkipped } from './keep-output.ts';
+import { keepOutput, type OutputKeeper, reasonOf, recordSkipped } from './keep-output.ts';
 import { BATCH, hashFile, settledVersion } from './manifest.ts';
 import { captureRulesOf, type RunParts, storedPath, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
 
 const FILES_AT_ONCE = 12;
-const PATH_TOO_LONG = 'path too long';
 
 /** The capture of one run: what changed in its workspace since the manifest becomes objects. */
 export interface Capture {
@@ -38,8 +37,7 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
       for (const entry of batch) seen.add(entry.path);
     }
     await forEachOutput(keeper, async (output) => {
-      const path = storedPath(output.path);
-      if (!seen.has(path) && output.reason !== PATH_TOO_LONG) await drop(keeper, output);
+      if (!seen.has(storedPath(output.path))) await drop(keeper, output);
     });
   }
 
@@ -86,15 +84,12 @@ async function* lookedAt(
 
 async function considerAll(keeper: OutputKeeper, entries: readonly Entry[], how: 'settle' | 'glance'): Promise<void> {
   const { parts, run } = keeper;
-  const recordable = entries.filter((entry) => isRecordable(entry.path));
-  const paths = recordable.map((entry) => entry.path);
+  const paths = entries.map((entry) => entry.path);
   const before = await findInManifest(parts.db, workspaceOf(run), paths);
   const outputs = await findOutputs(parts.db, run.id, paths);
-  await concurrently(recordable, FILES_AT_ONCE, (entry) =>
+  await concurrently(entries, FILES_AT_ONCE, (entry) =>
     consider(keeper, entry, before.get(entry.path) ?? null, outputs.get(entry.path) ?? null, how),
   );
-  if (how === 'glance') return;
-  for (const { path } of entries) if (!isRecordable(path)) await recordSkipped(keeper, path, null, PATH_TOO_LONG);
 }
 
 async function consider(

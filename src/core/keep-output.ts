@@ -4,7 +4,7 @@ import type { StoredRun } from '../db/runs.ts';
 import { FsError } from '../errors.ts';
 import type { ObjectId, RunId } from '../ids.ts';
 import type { Entry } from '../tree/entry.ts';
-import { display, encodePath, nameOf, type TreePath } from '../tree/path.ts';
+import { display, nameOf, type TreePath } from '../tree/path.ts';
 import type { FileObject, ObjectMeta, ReadVolume } from './core.ts';
 import { hashFile, settledVersion } from './manifest.ts';
 import { type RunParts, workspaceOf } from './run-parts.ts';
@@ -19,12 +19,6 @@ export interface OutputKeeper {
 
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 40;
-/** An index of the database holds paths up to about this length; longer ones an agent can make, but not have captured. */
-const MAX_RECORDED_BYTES = 2_000;
-
-export function isRecordable(path: TreePath): boolean {
-  return path.length <= MAX_RECORDED_BYTES / 3 || encodePath(path).length <= MAX_RECORDED_BYTES;
-}
 
 /** Why something that is no regular file is not kept. */
 export function reasonOf(entry: Entry): FsError {
@@ -111,7 +105,7 @@ export async function recordSkipped(
   const objectId = output?.object_id ?? null;
   await putOutput(parts.db, {
     run_id: run.id,
-    path: isRecordable(path) ? path : `${path.slice(0, MAX_RECORDED_BYTES / 4)}…`,
+    path,
     object_id: objectId,
     version: '',
     reason: objectId === null ? reason : `${reason}; an earlier version was kept`,

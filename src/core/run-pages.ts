@@ -27,7 +27,7 @@ export async function seededPage(db: Database, run: RunId, { limit, cursor }: Pa
   return { items: seeded, next };
 }
 
-/** What could not be captured, by path: the first thousand. */
+/** What could not be captured, by path: at most a thousand. */
 export async function skippedOf(db: Database, run: RunId): Promise<readonly Skipped[]> {
   const rows = await skippedOutputs(db, run, MAX_SKIPPED);
   return rows.map(({ path, reason }) => ({ path: storedPath(path), reason: reason ?? '' }));
