@@ -206,13 +206,17 @@ function texts(node: ts.Node | undefined): readonly string[] {
 }
 
 describe('the papers', () => {
-  it('docs/architecture.md names every folder and top-level file of src', async () => {
+  it('docs/architecture.md names every folder and top-level file of src, and no file that is gone', async () => {
     const text = await readFile(join(ROOT, 'docs/architecture.md'), 'utf8');
     const paths = (await sources('src')).map(({ path }) => path.split('/').slice(1));
     const names = new Set(
       paths.flatMap((path) => (path.length === 1 ? path : path.slice(0, -1).map((name) => `${name}/`))),
     );
     expect([...names].filter((name) => !text.includes(name))).toEqual([]);
+
+    const files = new Set(['architecture.test.ts', ...paths.flatMap((path) => path.slice(-1))]);
+    const named = text.matchAll(/([a-z-]+(?:\.test)?\.ts)\b/g);
+    expect([...named].flatMap(([, name]) => name ?? []).filter((name) => !files.has(name))).toEqual([]);
   });
 
   it('the lockfile names no registry, and has every platform', async () => {
