@@ -18,7 +18,7 @@ export interface OpenedDatabase {
   readonly shared: boolean;
   /** Finishes what is under way and lets go. */
   close(): Promise<void>;
-  /** @throws unavailable where the database does not answer */
+  /** @throws unavailable where the database does not answer, or takes no writes */
   ping(): Promise<void>;
 }
 

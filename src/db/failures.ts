@@ -6,9 +6,9 @@ const CONFLICTS = new Set(['40001', '40P01']);
 const FULL = new Set(['SQLITE_FULL', '53100']);
 /** The value of an indexed column is longer than a page of PostgreSQL's index can hold. */
 const TOO_LONG = '54000';
-/** Connection lost or refused, server stopping or out of connections, a lock or statement that took too long. */
+/** Connection lost or refused, server stopping or out of connections, a disk that fails, what took too long or was given up. */
 const UNREACHABLE =
-  /^(08...|57P0.|57014|53300|55P03|25P03|ECONN.*|ENOTFOUND|ETIMEDOUT|EPIPE|EAI_AGAIN|SQLITE_(BUSY|CANTOPEN).*)$/;
+  /^(08...|57P0.|57014|53300|55P03|25P03|ECONN.*|ENOTFOUND|ETIMEDOUT|EPIPE|EAI_AGAIN|58030|SQLITE_(BUSY|CANTOPEN|IOERR|ABORT).*)$/;
 /** What pg says without a code. */
 const LOST = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/;
 

@@ -191,6 +191,7 @@ export class CommitGroup {
       this.#open = false;
       this.#done = [];
     } catch (error) {
+      // Where even this fails nothing is known of the connection: that ends the thread, and the next one opens another.
       if (this.#options.connection.inTransaction()) this.#options.connection.exec('rollback');
       this.#checkLost(error);
       return;

@@ -1,7 +1,9 @@
 import { Worker } from 'node:worker_threads';
-import type { Reply, Request, Result, ThreadData } from './sqlite-wire.ts';
+import { FsError } from '../errors.ts';
+import { MEMORY, type Reply, type Request, type Result, type ThreadData } from './sqlite-wire.ts';
 
 const HERE = import.meta.url;
+const RETRY_AFTER_SECONDS = 1;
 
 interface Waiting {
   resolve(result: Result): void;
@@ -11,26 +13,30 @@ interface Waiting {
 /** A request as the caller writes it; the thread numbers it. */
 export type Wanted = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never;
 
-/** The event loop's end of one SQLite thread. It keeps the process alive only while a request is unanswered. */
+/**
+ * The event loop's end of one SQLite thread. It keeps the process alive only while a request is unanswered.
+ *
+ * A thread that ends by itself (a failing disk may end it) takes with it what was under way: that is answered `unavailable`,
+ * and whether a commit among it was done is not known. The next request opens the file again in a new thread; one of a
+ * transaction that was lost is refused there.
+ */
 export class SqliteThread {
-  readonly #worker: Worker;
+  readonly #data: ThreadData;
+  readonly #onLost: (error: Error) => void;
   readonly #opened: Promise<Result>;
   readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | null;
   #lastId = 0;
-  #ended: Error | null = null;
+  #closed = false;
 
-  constructor(data: ThreadData) {
-    this.#worker = new Worker(new URL(HERE.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js', HERE), {
-      workerData: data,
-      // The options of the process (such as --eval's) are not for this file.
-      execArgv: [],
-    });
+  /** @param onLost told when the thread ended by itself */
+  constructor(data: ThreadData, onLost: (error: Error) => void) {
+    this.#data = data;
+    this.#onLost = onLost;
+    this.#worker = this.#start();
     this.#opened = this.#expect(0);
     // Nobody may ask; whoever does gets the error.
     this.#opened.catch(() => {});
-    this.#worker.on('message', (reply: Reply) => this.#settle(reply));
-    this.#worker.on('error', (error) => this.#end(asError(error)));
-    this.#worker.on('exit', () => this.#end(new Error('the database is closed')));
   }
 
   /** Resolves when the file is open. @throws what SQLite says where it cannot be opened */
@@ -38,53 +44,87 @@ export class SqliteThread {
     await this.#opened;
   }
 
-  /** @throws an Error with SQLite's `code` */
+  /** @throws an Error with SQLite's `code`; unavailable where the thread ended or is closed */
   call(wanted: Wanted): Promise<Result> {
-    if (this.#ended !== null) return Promise.reject(this.#ended);
+    const worker = this.#living();
+    if (worker === null) return Promise.reject(this.#gone(null));
     this.#lastId += 1;
     const id = this.#lastId;
     const answer = this.#expect(id);
-    this.#worker.postMessage({ ...wanted, id });
+    worker.postMessage({ ...wanted, id });
     return answer;
   }
 
   /** Sends what needs no answer of its own. */
   post(wanted: Wanted): void {
-    if (this.#ended === null) this.#worker.postMessage({ ...wanted, id: 0 });
+    this.#living()?.postMessage({ ...wanted, id: 0 });
   }
 
   /** Finishes what was sent, closes the file and ends the thread. Again: nothing. */
   async close(): Promise<void> {
-    if (this.#ended !== null) return;
-    const gone = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    const worker = this.#worker;
+    if (this.#closed || worker === null) {
+      this.#closed = true;
+      return;
+    }
+    const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     // One that could not be opened ends by itself and answers nothing.
     const closed = this.call({ kind: 'close' }).catch(() => {});
-    this.#ended ??= new Error('the database is closed');
+    this.#closed = true;
     await closed;
-    this.#worker.ref();
+    worker.ref();
     await gone;
   }
 
+  #start(): Worker {
+    const worker = new Worker(new URL(HERE.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js', HERE), {
+      workerData: this.#data,
+      // The options of the process (such as --eval's) are not for this file.
+      execArgv: [],
+    });
+    worker.on('message', (reply: Reply) => this.#settle(reply));
+    worker.on('error', (error) => this.#end(worker, error));
+    worker.on('exit', (code) => this.#end(worker, new Error(`the thread ended with code ${code}`)));
+    return worker;
+  }
+
+  /** The thread, started again where it was lost; null where it was closed, or what it held cannot come back. */
+  #living(): Worker | null {
+    if (this.#closed) return null;
+    if (this.#worker === null && this.#data.path !== MEMORY) this.#worker = this.#start();
+    return this.#worker;
+  }
+
   #expect(id: number): Promise<Result> {
-    if (this.#waiting.size === 0) this.#worker.ref();
+    if (this.#waiting.size === 0) this.#worker?.ref();
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 
   #settle({ id, result, error }: Reply): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0) this.#worker?.unref();
     if (error === undefined) waiting?.resolve(result ?? { rows: [] });
     else waiting?.reject(Object.assign(new Error(error.message), { code: error.code }));
   }
 
-  #end(why: Error): void {
-    this.#ended ??= why;
+  #end(worker: Worker, cause: unknown): void {
+    // After an error comes the exit, when another thread may work already.
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    const why = this.#gone(cause);
+    if (!this.#closed) this.#onLost(why);
     for (const waiting of this.#waiting.values()) waiting.reject(why);
     this.#waiting.clear();
   }
-}
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+  #gone(cause: unknown): FsError {
+    if (this.#closed) return new FsError('unavailable', 'the metadata database is closed: the daemon is stopping');
+    if (this.#data.path === MEMORY) {
+      return new FsError('unavailable', 'the metadata database in memory is lost; restart the daemon', {}, cause);
+    }
+    const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+    const message = 'the metadata database failed and is being opened again; try again in a moment';
+    return new FsError('unavailable', message, detail, cause);
+  }
 }

@@ -35,9 +35,12 @@ export interface WireError {
   readonly code: string;
 }
 
+/** The path of a database that lives as long as its thread. */
+export const MEMORY = ':memory:';
+
 /** What a thread is told at its start. */
 export interface ThreadData {
-  /** A file, or ':memory:'. */
+  /** A file, or `MEMORY`. */
   readonly path: string;
   readonly role: 'writer' | 'reader';
   readonly durability: 'fsync' | 'none';

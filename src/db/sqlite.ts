@@ -14,11 +14,10 @@ import type { ColumnTypes, OpenedDriver, OpenOptions } from './driver.ts';
 import { translated } from './failures.ts';
 import type { Schema } from './schema.ts';
 import { SqliteThread } from './sqlite-thread.ts';
-import type { Result, ThreadData, WriterStats } from './sqlite-wire.ts';
+import { MEMORY, type Result, type ThreadData, type WriterStats } from './sqlite-wire.ts';
 
 const BUSY_TIMEOUT_MS = 10_000;
 const IDLE_TRANSACTION_MS = 30_000;
-const MEMORY = ':memory:';
 
 const COLUMN_TYPES: ColumnTypes = {
   text: sql`text`,
@@ -45,7 +44,7 @@ export async function openSqlite(path: string, options: OpenOptions): Promise<Sq
     busyTimeoutMs: options.busyTimeoutMs ?? BUSY_TIMEOUT_MS,
     idleTransactionMs: options.idleTransactionMs ?? IDLE_TRANSACTION_MS,
   };
-  const [writer, reader] = await openThreads(data);
+  const [writer, reader] = await openThreads(data, options.onError ?? (() => {}));
   const db = new Kysely<Schema>({ dialect: dialectOf(writer, reader) });
   return {
     db,
@@ -59,15 +58,22 @@ export async function openSqlite(path: string, options: OpenOptions): Promise<Sq
       await reader.close();
       await writer.close();
     },
-    ping: async () => void (await translated(reader.call({ kind: 'run', sql: 'select 1', parameters: [] }))),
+    // Through the writer too, in its turn: it may be stuck behind another process or a disk that the reader does not need.
+    ping: async () => {
+      const ask = { kind: 'run', sql: 'select 1', parameters: [] } as const;
+      await translated(Promise.all([reader.call(ask), writer.call(ask)]));
+    },
     stats: async () => (await writer.call({ kind: 'stats' })).rows[0] as WriterStats,
   };
 }
 
-async function openThreads(data: Omit<ThreadData, 'role'>): Promise<readonly [SqliteThread, SqliteThread]> {
-  const writer = new SqliteThread({ ...data, role: 'writer' });
+async function openThreads(
+  data: Omit<ThreadData, 'role'>,
+  onLost: (error: Error) => void,
+): Promise<readonly [SqliteThread, SqliteThread]> {
+  const writer = new SqliteThread({ ...data, role: 'writer' }, onLost);
   // A database in memory belongs to its one connection.
-  const reader = data.path === MEMORY ? writer : new SqliteThread({ ...data, role: 'reader' });
+  const reader = data.path === MEMORY ? writer : new SqliteThread({ ...data, role: 'reader' }, onLost);
   try {
     await Promise.all([writer.opened(), reader.opened()]);
   } catch (error) {

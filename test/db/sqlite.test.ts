@@ -106,7 +106,8 @@ describe('openSqlite', () => {
       await insert(db, 'other');
       await insert(tx, 'too late');
     });
-    await expect(stuck).rejects.toThrow('idle for 50 ms');
+    const why = { message: expect.stringContaining('idle for 50 ms') };
+    await expect(stuck).rejects.toMatchObject({ code: 'unavailable', cause: why });
     expect(await tenantIds(db, '')).toEqual(['other']);
   });
 
@@ -116,6 +117,7 @@ describe('openSqlite', () => {
     await inTransaction(first.db, async (tx) => {
       await insert(tx, 'first');
       await expect(insert(second.db, 'second')).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(second.ping()).rejects.toMatchObject({ code: 'unavailable' });
     });
     await insert(second.db, 'second');
     expect(await tenantIds(first.db, '')).toEqual(['first', 'second']);
