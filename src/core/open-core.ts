@@ -58,11 +58,12 @@ async function openGround(parts: CoreParts): Promise<Ground> {
 type Nouns = Omit<InnerCore, 'sweep' | 'close'> & { readonly contents: Contents };
 
 /** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
-function openNouns(parts: CoreParts, { locks, recounts, quota }: Ground): Nouns {
+function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Ground): Nouns {
   const { db, root, clock, log, instance, limits, links } = parts;
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
-  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces });
+  const { demandAlive } = instances;
+  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
   const agents = openAgents({ db, root, locks, volumes, workspaces, owner: parts.mountOwner, abandonRun });
   const contents = openContents({ db, root, locks });
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);

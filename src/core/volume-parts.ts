@@ -17,4 +17,6 @@ export interface VolumeParts {
   readonly db: Database;
   /** Owner of what a multi-file commit keeps aside while it places. */
   readonly instance: string;
+  /** @throws unavailable while this process does not count as living, so that others may be at work on what is its own */
+  demandAlive(): void;
 }

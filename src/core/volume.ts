@@ -28,6 +28,8 @@ export function openVolume(parts: VolumeParts): Volume {
   const { tree } = parts.home;
   const locked = (path: TreePath, use: () => Promise<Entry>) =>
     parts.locks.withPathLock(parts.lock, [path], async (guard) => {
+      // Other writes ask by reserving; this one needs no room.
+      parts.demandAlive();
       await guard.check();
       return use();
     });

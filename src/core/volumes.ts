@@ -27,6 +27,8 @@ export interface VolumesParts {
   readonly locks: Locks;
   readonly recounts: Recounts;
   readonly workspaces: Workspaces;
+  /** @throws unavailable while this process does not count as living */
+  demandAlive(): void;
 }
 
 /** What core itself asks of volumes besides the door. */
@@ -100,5 +102,6 @@ function partsOf(parts: VolumesParts, ref: VolumeRef, home: Home): VolumeParts {
     locks: parts.locks,
     db: parts.db,
     instance: parts.instance,
+    demandAlive: parts.demandAlive,
   };
 }

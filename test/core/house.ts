@@ -45,14 +45,15 @@ function openHousehold(
 ): Household {
   const locks: Locks = openLocks({ db, instance, clock, severalProcesses });
   const recounts = openRecounts({ db, root, locks });
+  const demandAlive = () => undefined;
   const quota = openQuota({
     ...{ db, instance, recount: recounts.recount },
     disk: openDisk(root, 0),
-    demandAlive: () => undefined,
+    demandAlive,
     onRefused: () => undefined,
   });
   const workspaces = openWorkspaces({ db, clock, defaults: NO_LIMITS });
-  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces });
+  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const owner = { uid: null, gid: null };
   const agents = openAgents({ db, root, locks, volumes, workspaces, owner, abandonRun });

@@ -6,7 +6,19 @@ import type { InstanceRow } from '../../src/db/schema.ts';
 import { reserve } from '../../src/db/usage.ts';
 import { hostIdentity } from '../../src/host.ts';
 import { openDataRoot } from '../../src/tree/root.ts';
-import { ACME, at, bodyOf, type CoreSite, coreSite, failure, type OneCore, openVolume, put } from '../support/core.ts';
+import {
+  ACME,
+  at,
+  bodyOf,
+  type CoreSite,
+  coreSite,
+  failure,
+  type OneCore,
+  openVolume,
+  pathsOf,
+  put,
+  singleCore,
+} from '../support/core.ts';
 import { DATABASES } from '../support/databases.ts';
 import { until } from '../support/wait.ts';
 
@@ -39,6 +51,17 @@ async function dieWriting(site: CoreSite, one: OneCore, instance: string): Promi
   const placed = await home.staging.receive(bodyOf('placed, not settled'), { maxBytes: 100 });
   await home.tree.place(at('orphan'), placed, 'create');
   await acquireLock(one.db, { name: 'held', instance, ttlMs: 3_600_000, now: Date.now() });
+}
+
+/** The clock that nobody sets runs ahead, as for a process that was stopped, until the scope ends. */
+function heldUp(ms: number): Disposable {
+  const { now } = performance;
+  performance.now = () => now.call(performance) + ms;
+  return {
+    [Symbol.dispose]() {
+      performance.now = now;
+    },
+  };
 }
 
 async function usage(one: OneCore) {
@@ -100,6 +123,30 @@ for (const kind of DATABASES) {
       await other.close();
       expect(await otherHolds(one.db, one.instance, STORE_ACCOUNT)).toEqual([]);
       expect((await listInstances(one.db)).map(({ id }) => id)).toEqual([one.instance]);
+    });
+
+    it('that lost touch with their database write nothing, whatever the verb', async () => {
+      await using one = await singleCore(kind);
+      const volume = await openVolume(one);
+      await put(volume, 'f', 'x');
+      const verbs = {
+        write: () => put(volume, 'g', 'y'),
+        mkdir: () => volume.mkdir(at('d')),
+        copy: () => volume.copy(at('f'), at('g'), { overwrite: false }),
+        move: () => volume.move(at('f'), at('g'), { overwrite: false }),
+        chmod: () => volume.chmod(at('f'), 0o600),
+        utimes: () => volume.utimes(at('f'), new Date(0)),
+        remove: () => volume.remove(at('f'), { recursive: false }),
+      };
+      const before = await volume.stat(at('f'));
+      for (const verb of Object.values(verbs)) {
+        using _ = heldUp(7000);
+        expect(await failure(verb())).toMatchObject({ code: 'unavailable' });
+      }
+      expect(await volume.stat(at('f'))).toEqual(before);
+      for (const verb of Object.values(verbs).filter((verb) => verb !== verbs.move && verb !== verbs.copy))
+        await verb();
+      expect(await pathsOf(volume)).toEqual(['d/', 'g']);
     });
 
     it('that were taken for dead register again', async () => {
