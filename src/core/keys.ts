@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { hashApiKey, makeApiKey } from '../auth/api-key.ts';
-import { type Grant, grantedScopes, SCOPES } from '../auth/grant.ts';
+import { type Grant, grantedScopes } from '../auth/grant.ts';
+import { parseScopes } from '../auth/scope-text.ts';
 import type { Clock } from '../clock.ts';
 import * as rows from '../db/keys.ts';
 import type { Database, KeyRow } from '../db/schema.ts';
@@ -17,8 +18,8 @@ export function openKeys({ db, clock }: { readonly db: Database; readonly clock:
 
   return {
     async create(tenant, wanted) {
-      const scope = parseScope(wanted.scope ?? null);
       const agent = wanted.agent === undefined || wanted.agent === null ? null : parseAgentId(wanted.agent);
+      const scope = parseScopes(wanted.scope ?? null, agent);
       const { id, secret, hash } = makeApiKey();
       const row = { id, tenant, hash, scope, agent, created_at: clock().getTime(), revoked_at: null };
       await rows.insertKey(db, row);
@@ -57,15 +58,6 @@ function grantOf(row: KeyRow): Grant {
     user: null,
     expiresAt: null,
   };
-}
-
-/** @throws invalid_request naming the word that is no scope */
-function parseScope(text: string | null): string | null {
-  const words = text === null ? [] : text.split(/\s+/).filter((word) => word !== '');
-  if (words.length === 0) return null;
-  const unknown = words.find((word) => !SCOPES.some((scope) => scope === word));
-  if (unknown === undefined) return words.join(' ');
-  throw new FsError('invalid_request', `"${unknown}" is no scope; the scopes are ${SCOPES.join(', ')}`);
 }
 
 function toKey(row: KeyRow): Key {

@@ -38,7 +38,7 @@ export interface Key {
 }
 
 export interface Keys {
-  /** `secret` is shown this once. @throws invalid_request for a scope or agent id that is none */
+  /** `secret` is shown this once. @throws invalid_request for a scope or agent id that is none, or a scope no agent ever has */
   create(
     tenant: TenantId,
     wanted: { readonly scope?: string | null; readonly agent?: string | null },

@@ -25,6 +25,12 @@ for (const kind of DATABASES) {
         message: expect.stringContaining('"everything" is no scope'),
       });
       expect(await failure(keys.create(ACME, { agent: '../x' }))).toMatchObject({ code: 'invalid_request' });
+      expect(await failure(keys.create(ACME, { scope: ' ' }))).toMatchObject({ code: 'invalid_request' });
+      expect(await failure(keys.create(ACME, { scope: 'workspace:read admin', agent: A1 }))).toMatchObject({
+        code: 'invalid_request',
+        message: 'a credential bound to an agent never has admin',
+      });
+      expect(await keys.list(ACME)).toEqual([]);
     });
 
     it('end at once where they are revoked, and in other processes within 5 seconds', async () => {
