@@ -5,10 +5,13 @@ import type { PageOf } from './core.ts';
 export function decodeCursor(cursor: string | null): string | null {
   if (cursor === null) return null;
   const key = Buffer.from(cursor, 'base64url').toString('utf8');
-  if (key === '' || encodeCursor(key) !== cursor) {
-    throw new FsError('invalid_request', 'the cursor is not one that an earlier page gave; begin without one');
-  }
+  if (key === '' || encodeCursor(key) !== cursor) throw strangeCursor();
   return key;
+}
+
+/** The error for a cursor that is not of this list. */
+export function strangeCursor(): FsError {
+  return new FsError('invalid_request', 'the cursor is not one that an earlier page gave; begin without one');
 }
 
 /** A page of at most `limit` items, out of one more that were asked for where there are as many. */
