@@ -109,5 +109,6 @@ export interface PathAttributes {
 /** Tags and custom metadata by path. Volume.move, copy and remove keep them true. */
 export interface Attributes {
   get(ref: VolumeRef, path: TreePath): Promise<PathAttributes>;
+  /** Replaces the fields that are given and returns all; who sets others at the same time takes nothing back. */
   set(ref: VolumeRef, path: TreePath, patch: Partial<PathAttributes>): Promise<PathAttributes>;
 }

@@ -10,6 +10,8 @@ export interface StoredAttributes {
   readonly metadata: string;
 }
 
+const NOTHING_SAID: StoredAttributes = { tags: '[]', metadata: '{}' };
+
 /** null where nothing was ever said of the path. */
 export async function getAttributes(db: Database, of: AccountKey, path: string): Promise<StoredAttributes | null> {
   const row = await db
@@ -22,14 +24,20 @@ export async function getAttributes(db: Database, of: AccountKey, path: string):
   return row ?? null;
 }
 
-/** Replaces what was said of the path. */
-export async function putAttributes(db: Database, of: AccountKey, path: string, put: StoredAttributes): Promise<void> {
-  const { tags, metadata } = put;
-  await db
+/** Replaces what is given of what was said of the path, in one statement, and returns all that is said of it now. */
+export async function putAttributes(
+  db: Database,
+  of: AccountKey,
+  path: string,
+  put: Partial<StoredAttributes>,
+): Promise<StoredAttributes> {
+  const key = { tenant: of.tenant, part: of.part, path: pathKey(path) };
+  return db
     .insertInto('attributes')
-    .values({ tenant: of.tenant, part: of.part, path: pathKey(path), tags, metadata })
-    .onConflict((conflict) => conflict.columns(['tenant', 'part', 'path']).doUpdateSet({ tags, metadata }))
-    .execute();
+    .values({ ...key, ...NOTHING_SAID, ...put })
+    .onConflict((conflict) => conflict.columns(['tenant', 'part', 'path']).doUpdateSet({ ...key, ...put }))
+    .returning(['tags', 'metadata'])
+    .executeTakeFirstOrThrow();
 }
 
 /** What was said of a path and of everything below it is said of another; what was said there before is gone. */

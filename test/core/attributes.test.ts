@@ -28,6 +28,22 @@ for (const kind of DATABASES) {
       expect(await tagsAt('e/f')).toEqual([]);
     });
 
+    it('lose nothing of two that set different fields at the same time', async () => {
+      await using one = await singleCore(kind);
+      const { attributes } = one.core;
+      const rounds = Array.from({ length: 20 }, (_, n) => n);
+      await Promise.all(
+        rounds.flatMap((n) => [
+          attributes.set(STORE, at(`f${n}`), { tags: ['mine'] }),
+          attributes.set(STORE, at(`f${n}`), { metadata: { by: 'the other' } }),
+        ]),
+      );
+      const said = await Promise.all(rounds.map((n) => attributes.get(STORE, at(`f${n}`))));
+      expect(said).toEqual(rounds.map(() => ({ tags: ['mine'], metadata: { by: 'the other' } })));
+      expect(await attributes.set(STORE, at('f0'), {})).toEqual(said[0]);
+      expect(await attributes.set(STORE, at('new'), { tags: ['a'] })).toEqual({ tags: ['a'], metadata: {} });
+    });
+
     it('of a file that is moved over are replaced', async () => {
       await using one = await singleCore(kind);
       const { attributes } = one.core;
