@@ -7,7 +7,7 @@ import { openLinks } from './auth/link.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, isWildcard } from './config.ts';
 import { type InnerCore, openCore } from './core/open-core.ts';
-import { ownershipOf } from './core/ownership.ts';
+import { daemonOwner, type Ownership, ownershipOf } from './core/ownership.ts';
 import { type OpenedDatabase, openDatabase } from './db/drivers.ts';
 import { allDialects } from './http/dialects/index.ts';
 import { opsDialect } from './http/dialects/ops/routes.ts';
@@ -46,6 +46,7 @@ interface Parts {
   readonly secrets: Secrets;
   readonly database: OpenedDatabase;
   readonly root: DataRoot;
+  readonly ownership: Ownership;
   readonly core: InnerCore;
 }
 
@@ -87,6 +88,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
   const database = await openDatabase(config.databaseUrl, { durability, onError });
   undo.push(database.close);
   const metrics = openMetrics();
+  const ownership = ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: config.workspaceUid });
   const core = await openCore({
     ...{ db: database.db, root, instance, clock, log, metrics },
     links: openLinks(secrets.signingKeys, clock),
@@ -97,11 +99,11 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
       diskReserveBytes: config.diskReserveBytes,
       watchMaxDirs: config.watchMaxDirs,
     },
-    mountOwner: root.owner ?? { uid: null, gid: null },
+    ownership,
     severalProcesses: database.shared || config.workers > 1,
   });
   undo.push(core.close);
-  return { config, clock, log, metrics, secrets, database, root, core };
+  return { config, clock, log, metrics, secrets, database, root, ownership, core };
 }
 
 function ownerOf({ workspaceUid: uid, workspaceGid: gid }: Config): { uid: number; gid: number } | null {
@@ -132,7 +134,7 @@ function publicUrlOf(config: Config): string | null {
   return isWildcard(config.host) || config.port === 0 ? null : urlOf(config.host, config.port);
 }
 
-function opsOf({ config, clock, metrics, database, root, core }: Parts) {
+function opsOf({ config, clock, metrics, database, root, ownership, core }: Parts) {
   const warnings = async () => {
     const free = await root.freeBytes();
     const isLow = free < config.diskReserveBytes;
@@ -143,7 +145,7 @@ function opsOf({ config, clock, metrics, database, root, core }: Parts) {
     ready: {
       checks: { database: database.ping, data_root: root.probe },
       containment: root.containment,
-      ownership: ownershipOf(root.owner, config.workspaceUid).sentence,
+      ownership: ownership.sentence,
       warnings,
     },
     openapi: () => openApiDocument(mountedRoutes([...allDialects({ ...config, clock }), ops], core), about()),

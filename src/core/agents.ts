@@ -7,8 +7,9 @@ import { type AgentId, makeAgentId, type RunId, type TenantId } from '../ids.ts'
 import { ROOT } from '../tree/path.ts';
 import type { DataRoot } from '../tree/root.ts';
 import { accountOf, homeOf, lockName, workspacePart } from './account.ts';
-import type { Agent, Agents, Mount } from './core.ts';
+import type { Agent, Agents } from './core.ts';
 import type { Locks } from './locks.ts';
+import type { Ownership } from './ownership.ts';
 import { decodeCursor, pageOf } from './paging.ts';
 import { NO_USAGE, toUsage } from './quota.ts';
 import { type InnerVolumes, noWorkspace } from './volumes.ts';
@@ -20,8 +21,7 @@ export interface AgentsParts {
   readonly locks: Locks;
   readonly volumes: Pick<InnerVolumes, 'forget'>;
   readonly workspaces: Workspaces;
-  /** Owner of what the daemon makes in workspaces; null: the daemon's own. */
-  readonly owner: { readonly uid: number | null; readonly gid: number | null };
+  readonly ownership: Ownership;
   /** Ends the live run of a workspace that is going to be removed, capturing nothing. */
   abandonRun(tenant: TenantId, agent: AgentId): Promise<void>;
 }
@@ -71,7 +71,8 @@ export function openAgents(parts: AgentsParts): InnerAgents {
     async mount(tenant, agent) {
       await get(tenant, agent);
       const { hostPath } = await root.open(homeOf({ tenant, part: workspacePart(agent) }));
-      return { hostPath, ...ownership(parts.owner) };
+      const { uid, gid, mode, strategy } = parts.ownership;
+      return { hostPath, uid, gid, mode, strategy };
     },
   };
 }
@@ -111,12 +112,4 @@ async function toAgents(db: Database, tenant: TenantId, found: readonly AgentRow
       activeAt: new Date(row.active_at),
     };
   });
-}
-
-/** How daemon and agent can each change what the other made, given who the daemon is. */
-function ownership(owner: AgentsParts['owner']): Omit<Mount, 'hostPath'> {
-  const [daemonUid, daemonGid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  const [uid, gid] = [owner.uid ?? daemonUid, owner.gid ?? daemonGid];
-  const strategy = uid === daemonUid ? 'same-uid' : daemonUid === 0 ? 'capabilities' : 'idmapped-mount';
-  return { uid, gid, mode: '0755', strategy };
 }

@@ -4,6 +4,7 @@ import type { Database } from '../db/schema.ts';
 import type { Log } from '../log.ts';
 import type { DataRoot } from '../tree/root.ts';
 import type { Limits } from './core.ts';
+import type { Ownership } from './ownership.ts';
 
 /** Signs links to objects; see auth/link.ts. */
 export interface LinkSigner {
@@ -37,8 +38,8 @@ export interface CoreParts {
   readonly log: Log;
   readonly links: LinkSigner;
   readonly limits: CoreLimits;
-  /** Owner of what the daemon makes in workspaces; null: the daemon's own. */
-  readonly mountOwner: { readonly uid: number | null; readonly gid: number | null };
+  /** Of what the daemon makes in workspaces. */
+  readonly ownership: Ownership;
   /** True where other daemon processes may serve the same root and database. */
   readonly severalProcesses: boolean;
   readonly metrics: CoreMetrics;

@@ -64,7 +64,7 @@ function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Grou
   const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
   const { demandAlive } = instances;
   const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
-  const agents = openAgents({ db, root, locks, volumes, workspaces, owner: parts.mountOwner, abandonRun });
+  const agents = openAgents({ db, root, locks, volumes, workspaces, ownership: parts.ownership, abandonRun });
   const contents = openContents({ db, root, locks });
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });

@@ -11,6 +11,7 @@ import { openTree } from './open-tree.ts';
 import type { Staging } from './staging.ts';
 import type { Tree } from './tree.ts';
 
+export type { Owner } from './disk.ts';
 export type { Containment } from './engine.ts';
 
 /** A tree with its staging beside it: one tenant's store, one agent's workspace, or one tenant's objects. */

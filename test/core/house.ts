@@ -10,6 +10,7 @@ import type { FileObject, ObjectMeta, Run, RunWanted, Usage } from '../../src/co
 import { openDisk } from '../../src/core/disk.ts';
 import { type Locks, openLocks } from '../../src/core/locks.ts';
 import { openObjects } from '../../src/core/objects.ts';
+import { daemonOwner, ownershipOf } from '../../src/core/ownership.ts';
 import { openQuota } from '../../src/core/quota.ts';
 import { openRecounts } from '../../src/core/recount.ts';
 import { type InnerRuns, openRuns, type RunParts } from '../../src/core/runs.ts';
@@ -55,8 +56,8 @@ function openHousehold(
   const workspaces = openWorkspaces({ db, clock, defaults: NO_LIMITS });
   const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
-  const owner = { uid: null, gid: null };
-  const agents = openAgents({ db, root, locks, volumes, workspaces, owner, abandonRun });
+  const ownership = ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: null });
+  const agents = openAgents({ db, root, locks, volumes, workspaces, ownership, abandonRun });
   const contents = openContents({ db, root, locks });
   const links = openLinks([{ id: 'k', secret: Buffer.alloc(32, 1) } as never], clock);
   const onKept = (tenant: TenantId, object: FileObject) => runs.deliver(tenant, object);

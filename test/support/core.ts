@@ -7,6 +7,7 @@ import type { Clock } from '../../src/clock.ts';
 import type { Volume } from '../../src/core/core.ts';
 import type { CoreLimits, CoreParts } from '../../src/core/core-parts.ts';
 import { type InnerCore, openCore } from '../../src/core/open-core.ts';
+import { daemonOwner, ownershipOf } from '../../src/core/ownership.ts';
 import { openDatabase } from '../../src/db/drivers.ts';
 import type { Database } from '../../src/db/schema.ts';
 import type { AgentId, TenantId } from '../../src/ids.ts';
@@ -99,7 +100,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
       watchMaxDirs: 1000,
       ...wishes.limits,
     },
-    mountOwner: { uid: null, gid: null },
+    ownership: ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: null }),
     severalProcesses: wishes.severalProcesses ?? false,
     metrics: {
       quotaRefused: () => {
