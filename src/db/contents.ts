@@ -1,5 +1,5 @@
-import { type Selectable, sql } from 'kysely';
-import type { ContentRow, Database } from './schema.ts';
+import { sql } from 'kysely';
+import type { Database } from './schema.ts';
 
 /** One content of a tenant, kept once however many objects have it. */
 export interface ContentKey {
@@ -37,17 +37,6 @@ export async function dropReference(db: Database, { tenant, sha256 }: ContentKey
     .returning(['size', 'refs'])
     .executeTakeFirst();
   return row === undefined ? null : { sha256, size: row.size, orphaned: row.refs === 0 };
-}
-
-/** By hash; `after` is the last one of the page before, or null. */
-export async function listContents(
-  db: Database,
-  tenant: string,
-  page: { readonly after: string | null; readonly limit: number },
-): Promise<readonly Selectable<ContentRow>[]> {
-  let query = db.selectFrom('contents').selectAll().where('tenant', '=', tenant);
-  if (page.after !== null) query = query.where('sha256', '>', page.after);
-  return query.orderBy('sha256').limit(page.limit).execute();
 }
 
 /** Contents that no object has, of any tenant. */

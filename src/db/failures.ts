@@ -8,7 +8,7 @@ const FULL = new Set(['SQLITE_FULL', '53100']);
 const TOO_LONG = '54000';
 /** Connection lost or refused, server stopping or out of connections, a disk that fails, what took too long or was given up. */
 const UNREACHABLE =
-  /^(08...|57P0.|57014|53300|55P03|25P03|ECONN.*|ENOTFOUND|ETIMEDOUT|EPIPE|EAI_AGAIN|58030|SQLITE_(BUSY|CANTOPEN|IOERR|ABORT).*)$/;
+  /^(08...|57P0.|57014|53300|55P03|25P03|ECONN.*|ENOTFOUND|ETIMEDOUT|EPIPE|EAI_AGAIN|58030|SQLITE_(BUSY|CANTOPEN|IOERR|CORRUPT|ABORT).*)$/;
 /** What pg says without a code. */
 const LOST = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/;
 

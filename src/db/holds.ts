@@ -1,23 +1,6 @@
 import type { Database } from './schema.ts';
 import { inTransaction } from './transaction.ts';
-import { type AccountKey, type Amount, charge, markRecount } from './usage.ts';
-
-/** What another process has reserved on a part. */
-export interface Hold extends Amount {
-  readonly instance: string;
-}
-
-/** Who else writes to the part, or did and has not stopped cleanly. */
-export async function otherHolds(db: Database, instance: string, account: AccountKey): Promise<readonly Hold[]> {
-  return db
-    .selectFrom('holds')
-    .select(['instance', 'bytes', 'files'])
-    .where('tenant', '=', account.tenant)
-    .where('part', '=', account.part)
-    .where('instance', '!=', instance)
-    .orderBy('instance')
-    .execute();
-}
+import { type AccountKey, charge, markRecount } from './usage.ts';
 
 /**
  * Gives back what a dead process had reserved and demands a count of every part it wrote to, as nobody knows how far it came.

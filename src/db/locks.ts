@@ -39,18 +39,6 @@ export async function acquireLock(db: Database, { name, instance, ttlMs, now }: 
   return row?.token ?? null;
 }
 
-/** Holds on until then. False where it was released or taken over: the caller holds nothing any more. */
-export async function renewLock(db: Database, { name, token }: LockHeld, until: number): Promise<boolean> {
-  const held = db.updateTable('locks').set({ until }).where('name', '=', stored(name)).where('token', '=', token);
-  return (await held.where('until', '>', 0).executeTakeFirst()).numUpdatedRows > 0n;
-}
-
-/** True while nobody else has taken the lock since this holding began. */
-export async function checkLock(db: Database, { name, token }: LockHeld): Promise<boolean> {
-  const held = db.selectFrom('locks').select('token').where('name', '=', stored(name)).where('token', '=', token);
-  return (await held.where('until', '>', 0).executeTakeFirst()) !== undefined;
-}
-
 /** Frees the lock if it is still held; its row stays for the token's sake until it is swept. */
 export async function releaseLock(db: Database, { name, token }: LockHeld): Promise<void> {
   const held = db.updateTable('locks').set({ until: 0 }).where('name', '=', stored(name));

@@ -52,13 +52,8 @@ export async function insertObject(db: Database, object: ObjectRow): Promise<voi
 
 /** Also one that is pending or deleted: look at `status`. null where the tenant has none of this id. */
 export async function findObject(db: Database, tenant: string, id: string): Promise<ObjectRow | null> {
-  const row = await findObjectById(db, id);
-  return row?.tenant === tenant ? row : null;
-}
-
-/** Whosever it is: for signed links, and for those that say whose a file is not. */
-export async function findObjectById(db: Database, id: string): Promise<ObjectRow | null> {
-  const row = await db.selectFrom('objects').selectAll().where('id', '=', id).executeTakeFirst();
+  const found = db.selectFrom('objects').selectAll().where('id', '=', id).where('tenant', '=', tenant);
+  const row = await found.executeTakeFirst();
   return row === undefined ? null : fromRow(row);
 }
 
@@ -143,21 +138,6 @@ export async function sumObjects(
     fn.countAll<number>().as('files'),
   ]);
   return sums.executeTakeFirstOrThrow();
-}
-
-/** As `sumObjects`, for each tenant that has any, in the order of their ids. */
-export async function sumByTenant(db: Database): Promise<readonly (Amount & { readonly tenant: string })[]> {
-  return db
-    .selectFrom('objects')
-    .select(({ fn }) => [
-      'tenant',
-      fn.coalesce(fn.sum<number>('size'), sql<number>`0`).as('bytes'),
-      fn.countAll<number>().as('files'),
-    ])
-    .where('status', '=', 'uploaded')
-    .groupBy('tenant')
-    .orderBy('tenant')
-    .execute();
 }
 
 /** Removes every row of a tenant that is being deleted; its bytes go with its directory. */

@@ -1,4 +1,4 @@
-import { buryHolds, dropHolds, otherHolds } from '../../../src/db/holds.ts';
+import { buryHolds, dropHolds } from '../../../src/db/holds.ts';
 import type { Database } from '../../../src/db/schema.ts';
 import * as usage from '../../../src/db/usage.ts';
 import { accounts, sizes } from './ledger.ts';
@@ -11,17 +11,20 @@ export function describeHolds(db: () => Database): void {
     const take = (tenant: string, instance: string, bytes: number) =>
       usage.reserve(db(), { ...account(tenant), instance, bytes, files: 1 });
 
+    const holders = (tenant: string) =>
+      db().selectFrom('holds').select(['instance', 'bytes', 'files']).where('tenant', '=', tenant).execute();
+
     it('of a dead process are given back once, and its parts owe a recount', async () => {
       await accounts(db(), 'crashed', FREE);
       await take('crashed', 'dead', 100);
       await take('crashed', 'alive', 7);
-      expect(await otherHolds(db(), 'alive', account('crashed'))).toEqual([{ instance: 'dead', bytes: 100, files: 1 }]);
+      expect(await holders('crashed')).toContainEqual({ instance: 'dead', bytes: 100, files: 1 });
       const buried = await Promise.all([buryHolds(db(), 'dead'), buryHolds(db(), 'dead')]);
       expect(buried.flat()).toContainEqual(account('crashed'));
       expect(await sizes(db(), 'crashed')).toEqual([0, 7, 0, 1]);
       expect(await sizes(db(), 'crashed', '')).toEqual([0, 7, 0, 1]);
       expect(await take('crashed', 'alive', 1)).toBe('recount');
-      expect(await otherHolds(db(), 'alive', account('crashed'))).toEqual([]);
+      expect(await holders('crashed')).toEqual([{ instance: 'alive', bytes: 7, files: 1 }]);
     });
 
     it('that were given back are not given back again by a process that was only slow', async () => {
@@ -39,9 +42,9 @@ export function describeHolds(db: () => Database): void {
       await take('marked', 'stopping', 10);
       const back = { reserved: { bytes: 10, files: 1 }, actual: { bytes: 0, files: 0 } };
       await usage.settle(db(), { ...account('marked'), instance: 'stopping', ...back });
-      expect(await otherHolds(db(), 'me', account('marked'))).toHaveLength(1);
+      expect(await holders('marked')).toHaveLength(1);
       await dropHolds(db(), 'stopping');
-      expect(await otherHolds(db(), 'me', account('marked'))).toEqual([]);
+      expect(await holders('marked')).toEqual([]);
       expect((await usage.readAccount(db(), account('marked')))?.recountOwed).toBe(false);
     });
   });

@@ -10,8 +10,8 @@ export function describeObjects(db: () => Database): void {
     return found.map(({ id }) => id);
   };
   const refs = async (tenant: string) => {
-    const found = await contents.listContents(db(), tenant, { after: null, limit: 10 });
-    return found.map((content) => [content.sha256, content.refs]);
+    const found = db().selectFrom('contents').select(['sha256', 'refs']).where('tenant', '=', tenant);
+    return (await found.orderBy('sha256').execute()).map((content) => [content.sha256, content.refs]);
   };
 
   describe('objects', () => {
@@ -20,8 +20,7 @@ export function describeObjects(db: () => Database): void {
       await objects.insertObject(db(), odd);
       expect(await objects.findObject(db(), 'odd', 'odd-1')).toEqual(odd);
       expect(await objects.findObject(db(), 'another', 'odd-1')).toBeNull();
-      expect(await objects.findObjectById(db(), 'odd-1')).toEqual(odd);
-      expect(await objects.findObjectById(db(), 'odd-2')).toBeNull();
+      expect(await objects.findObject(db(), 'odd', 'odd-2')).toBeNull();
     });
 
     it('refuse an id twice and leave the content as it was', async () => {
@@ -96,7 +95,6 @@ export function describeObjects(db: () => Database): void {
       expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 2 ** 40 + 5, files: 2 });
       expect(await objects.sumObjects(db(), 'sums', { userId: 'u' })).toEqual({ bytes: 2 ** 40, files: 1 });
       expect(await objects.sumObjects(db(), 'sums', { agentId: 'a' })).toEqual({ bytes: 5, files: 1 });
-      expect(await objects.sumByTenant(db())).toContainEqual({ tenant: 'sums', bytes: 2 ** 40 + 5, files: 2 });
       await objects.removeObjectsOf(db(), 'sums');
       expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
       expect(await refs('sums')).toEqual([]);
