@@ -4,8 +4,6 @@ const RETRY_AFTER_SECONDS = 1;
 const UNIQUE = new Set(['23505', 'SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY']);
 const CONFLICTS = new Set(['40001', '40P01']);
 const FULL = new Set(['SQLITE_FULL', '53100']);
-/** The value of an indexed column is longer than a page of PostgreSQL's index can hold. */
-const TOO_LONG = '54000';
 /** Connection lost or refused, server stopping or out of connections, a disk that fails, what took too long or was given up. */
 const UNREACHABLE =
   /^(08...|57P0.|57014|53300|55P03|25P03|ECONN.*|ENOTFOUND|ETIMEDOUT|EPIPE|EAI_AGAIN|58030|SQLITE_(BUSY|CANTOPEN|IOERR|CORRUPT|ABORT).*)$/;
@@ -22,7 +20,7 @@ export function isTransactionConflict(error: unknown): boolean {
   return CONFLICTS.has(codeOf(error));
 }
 
-/** Passes a value on; turns what a person can act on into an `FsError` (with the original as its cause). @throws unavailable, quota_exceeded, invalid_path */
+/** Passes a value on; turns what a person can act on into an `FsError` (with the original as its cause). @throws unavailable, quota_exceeded */
 export async function translated<T>(outcome: Promise<T>): Promise<T> {
   try {
     return await outcome;
@@ -45,9 +43,6 @@ function translate(error: unknown): unknown {
       {},
       error,
     );
-  }
-  if (code === TOO_LONG) {
-    return new FsError('invalid_path', 'the path is too long for the metadata database to index', {}, error);
   }
   return error;
 }

@@ -18,11 +18,16 @@ export function pathKey(path: string): string {
 }
 
 /**
- * What stands for a path in an index: 43 characters, whatever its length. An agent can make paths longer than an index of
- * PostgreSQL holds, so a table whose rows an agent causes has this in its key, and the path beside it.
+ * What stands for a path in an index: 43 characters, whatever its length. Paths may be longer than an index of PostgreSQL
+ * holds, so a table of paths has this in its key, and the path beside it.
  */
 export function pathHash(path: string): string {
-  return createHash('sha256').update(pathKey(path)).digest('base64url');
+  return keyHash(pathKey(path));
+}
+
+/** `pathHash` of the path that has this key. */
+export function keyHash(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
 }
 
 /** The path that was stored under this text. */

@@ -140,6 +140,8 @@ export interface ContentRow {
 export interface AttributeRow {
   tenant: string;
   part: string;
+  /** As in the manifest. */
+  path_hash: string;
   path: string;
   tags: string;
   metadata: string;

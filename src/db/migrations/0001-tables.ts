@@ -37,8 +37,8 @@ const OF_TENANT: Readonly<Record<string, Table>> = {
     key: ['id'],
   },
   attributes: {
-    columns: { tenant: 'text', part: 'text', path: 'text', tags: 'text', metadata: 'text' },
-    key: ['tenant', 'part', 'path'],
+    columns: { tenant: 'text', part: 'text', path_hash: 'text', path: 'text', tags: 'text', metadata: 'text' },
+    key: ['tenant', 'part', 'path_hash'],
   },
 };
 
@@ -177,6 +177,7 @@ export const tables: Migration = {
     }
     await indexObjects(db);
     await indexRuns(db);
+    await indexAttributes(db);
     await db.schema.createIndex('keys_hash').unique().on('keys').column('hash').execute();
     await db.schema.createIndex('keys_tenant').on('keys').columns(['tenant', 'created_at', 'id']).execute();
     await db.schema.createIndex('holds_part').on('holds').columns(['tenant', 'part']).execute();
@@ -223,6 +224,12 @@ async function indexObjects(db: Database): Promise<void> {
     .column('tenant')
     .where(sql<boolean>`refs = 0`)
     .execute();
+}
+
+/** By how a path begins, for what lies in a directory: a whole path may be too long for an index. */
+async function indexAttributes(db: Database): Promise<void> {
+  const index = db.schema.createIndex('attributes_place').on('attributes').columns(['tenant', 'part']);
+  await index.expression(sql`substr(path, 1, 200)`).column('path_hash').execute();
 }
 
 async function indexRuns(db: Database): Promise<void> {

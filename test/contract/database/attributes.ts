@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import * as attributes from '../../../src/db/attributes.ts';
 import { fromPathKey } from '../../../src/db/path-key.ts';
 import type { Database } from '../../../src/db/schema.ts';
-import type { FsError } from '../../../src/errors.ts';
+import { longPath } from './long-paths.ts';
 
 /** Names that a prefix or a pattern would get wrong. */
 const ODD = [
@@ -67,14 +66,22 @@ export function describeAttributes(db: () => Database): void {
       expect(await paths('delete')).toEqual([]);
     });
 
-    it('are kept or refused whole where a path is longer than an index may hold', async () => {
-      const long = randomBytes(2000).toString('hex');
-      const outcome = await put('long', long).then(
-        () => 'kept',
-        (error: FsError) => error.code,
-      );
-      expect(['kept', 'invalid_path']).toContain(outcome);
-      expect(await paths('long')).toEqual(outcome === 'kept' ? [long] : []);
+    it('stay with their path, however long it is or becomes, and however many they are', async () => {
+      const long = Array.from({ length: 3 }, longPath);
+      const names = [...long, ...Array.from({ length: 700 }, (_, n) => `${long[0]?.slice(0, 600)}-${n}`)];
+      const below = (dir: string) => names.map((name) => `${dir}/${name}`);
+      await Promise.all([...below('d'), ...below('d-')].map((path) => put('long', path)));
+      const to = `longer/${'\u{1f600}'.repeat(60)}`;
+      await attributes.moveAttributes(db(), of('long'), 'd', to);
+      await attributes.copyAttributes(db(), of('long'), to, 'e');
+      expect(await paths('long')).toEqual([...below('d-'), ...below(to), ...below('e')].sort());
+      const copied = await attributes.getAttributes(db(), of('long'), `e/${long[1]}`);
+      expect(copied?.tags).toBe(JSON.stringify([`d/${long[1]}`]));
+      await attributes.moveAttributes(db(), of('long'), `${to}/${long[2]}`, `e/${long[0]}`);
+      expect(await paths('long')).toHaveLength(names.length * 3 - 1);
+      await attributes.deleteAttributes(db(), of('long'), 'e');
+      await attributes.deleteAttributes(db(), of('long'), to);
+      expect(await paths('long')).toEqual(below('d-').sort());
     });
   });
 }
