@@ -103,6 +103,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
     severalProcesses: database.shared || config.workers > 1,
   });
   undo.push(core.close);
+  metrics.gauges(() => ({ stagedBytes: root.stagedBytes(), watchers: core.watchedDirectories() }));
   return { config, clock, log, metrics, secrets, database, root, ownership, core };
 }
 

@@ -8,6 +8,7 @@ import type { DataRoot } from '../tree/root.ts';
 import type { Living } from '../tree/staging.ts';
 import { type Account, homeOf, nameAccount } from './account.ts';
 import type { Contents } from './contents.ts';
+import type { CoreMetrics } from './core-parts.ts';
 import type { Instances } from './instances.ts';
 import type { Recounts } from './recount.ts';
 
@@ -29,6 +30,7 @@ export interface BurialParts {
   readonly contents: Contents;
   readonly recounts: Recounts;
   readonly log: Log;
+  readonly metrics: Pick<CoreMetrics, 'swept'>;
   recoverRuns(dead: readonly string[]): Promise<void>;
 }
 
@@ -75,8 +77,8 @@ export function livingOwners(db: Database): Living {
   return { has: (owner) => isOwnerLiving(db, owner) };
 }
 
-async function sweepHome({ db, root, contents }: BurialParts, account: Account): Promise<void> {
+async function sweepHome({ db, root, contents, metrics }: BurialParts, account: Account): Promise<void> {
   const home = await root.open(homeOf(account));
-  await home.staging.sweep(livingOwners(db));
-  if (account.part === 'objects') await contents.sweep(account.tenant);
+  metrics.swept('staging', await home.staging.sweep(livingOwners(db)));
+  if (account.part === 'objects') metrics.swept('content', await contents.sweep(account.tenant));
 }

@@ -17,8 +17,11 @@ const FILES_AT_ONCE = 12;
 
 /** The capture of one run: what changed in its workspace since the manifest becomes objects. */
 export interface Capture {
-  /** Looks at everything and leaves exactly one object or reason for each changed path. @throws unavailable */
-  settle(signal?: AbortSignal): Promise<void>;
+  /**
+   * Looks at everything and leaves exactly one object or reason for each changed path; says how many objects.
+   * @throws unavailable
+   */
+  settle(signal?: AbortSignal): Promise<number>;
   /** Looks at these paths only, for as long as the run goes on: what cannot be kept now is left for the end. */
   glance(paths: Iterable<TreePath>, signal: AbortSignal): Promise<void>;
 }
@@ -28,7 +31,7 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
   const matches = captureFilter(captureRulesOf(run));
   const keeper: OutputKeeper = { parts, run, volume, system };
 
-  async function settle(signal?: AbortSignal): Promise<void> {
+  async function settle(signal?: AbortSignal): Promise<number> {
     await adoptObjects(keeper);
     const seen = new Set<TreePath>();
     const entries = lookedAt(keeper, ROOT, matches, signal);
@@ -36,9 +39,12 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
       await considerAll(keeper, batch, 'settle');
       for (const entry of batch) seen.add(entry.path);
     }
+    let kept = 0;
     await forEachOutput(keeper, async (output) => {
       if (!seen.has(storedPath(output.path))) await drop(keeper, output);
+      else if (output.object_id !== null) kept += 1;
     });
+    return kept;
   }
 
   async function glance(paths: Iterable<TreePath>, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/schema.ts';
 import type { Log } from '../log.ts';
 import type { DataRoot } from '../tree/root.ts';
-import type { Limits } from './core.ts';
+import type { FinalStatus, Limits } from './core.ts';
 import type { Ownership } from './ownership.ts';
 
 /** Signs links to objects; see auth/link.ts. */
@@ -11,9 +11,16 @@ export interface LinkSigner {
   sign(path: string, claim: LinkClaim, expiresAt: Date): string;
 }
 
-/** Told of what only numbers show. */
+/** Told of what operators want to see in numbers. */
 export interface CoreMetrics {
-  quotaRefused(): void;
+  /** A run reached this status. */
+  run(status: 'running' | FinalStatus): void;
+  /** Files were copied in, for a run or without one. */
+  copyIn(seconds: number, bytes: number): void;
+  /** The end of a run was captured: it has this many outputs. */
+  capture(seconds: number, files: number): void;
+  /** Things went because their time was over, or the process that owned them. */
+  swept(kind: 'agent' | 'content' | 'lock' | 'staging', count: number): void;
 }
 
 export interface CoreLimits {

@@ -14,6 +14,8 @@ export interface LiveCaptures {
   stop(runId: string): Promise<void>;
   /** Ends the watching of runs that ended elsewhere. */
   prune(): Promise<void>;
+  /** Directories watched at this moment. */
+  directories(): number;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export function openLiveCaptures(parts: RunParts): LiveCaptures {
     },
     stop,
     prune,
+    directories: () => [...watched.values()].reduce((sum, live) => sum + live.directories, 0),
     async close() {
       await Promise.all([...watched.keys()].map(stop));
     },
@@ -61,7 +64,8 @@ class LiveCapture {
   readonly #parts: RunParts;
   readonly #run: StoredRun;
   readonly #abort = new AbortController();
-  #beginning: Promise<TreeWatcher | null>;
+  #beginning: Promise<void>;
+  #watcher: TreeWatcher | null = null;
   #waiting = new Set<TreePath>();
   #timer: NodeJS.Timeout | null = null;
   #firstAt = 0;
@@ -76,10 +80,10 @@ class LiveCapture {
   }
 
   /** In the background: a run does not wait for it. What changed before is found by a look at everything. */
-  async #begin(): Promise<TreeWatcher | null> {
+  async #begin(): Promise<void> {
     try {
       const home = await this.#parts.volumes.home(workspaceOf(this.#run));
-      const watcher = await watchTree(home, {
+      this.#watcher = await watchTree(home, {
         maxDirs: this.#parts.watchMaxDirs,
         onChange: (changes) => {
           for (const { path } of changes) this.#notice(path);
@@ -87,20 +91,23 @@ class LiveCapture {
         onOverflow: () => this.#scan(),
       });
       this.#notice(ROOT);
-      return watcher;
     } catch (error) {
       this.#parts.log.warn(
         { err: error, run: this.#run.id },
         'a workspace cannot be watched; its run is captured at its end',
       );
-      return null;
     }
+  }
+
+  get directories(): number {
+    return this.#watcher?.directories ?? 0;
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await (await this.#beginning)?.close();
+    await this.#beginning;
+    await this.#watcher?.close();
     await this.#looking;
   }
 

@@ -27,6 +27,8 @@ export interface InnerCore extends Core {
   readonly runs: InnerRuns;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
+  /** Directories that this process watches at this moment. */
+  watchedDirectories(): number;
   /** Says goodbye: what is under way ends, and nobody has to bury this process. Requests must have ended before. */
   close(): Promise<void>;
 }
@@ -50,16 +52,15 @@ async function openGround(parts: CoreParts): Promise<Ground> {
     disk: openDisk(root, parts.limits.diskReserveBytes),
     demandAlive: instances.demandAlive,
     recount: recounts.recount,
-    onRefused: parts.metrics.quotaRefused,
   });
   return { instances, locks, recounts, quota };
 }
 
-type Nouns = Omit<InnerCore, 'sweep' | 'close'> & { readonly contents: Contents };
+type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { readonly contents: Contents };
 
 /** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
 function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Ground): Nouns {
-  const { db, root, clock, log, instance, limits, links } = parts;
+  const { db, root, clock, log, instance, limits, links, metrics } = parts;
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
   const { demandAlive } = instances;
@@ -69,7 +70,7 @@ function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Grou
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
   const watchMaxDirs = limits.watchMaxDirs;
-  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, watchMaxDirs });
+  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, watchMaxDirs });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
   const [keys, attributes] = [openKeys({ db, clock }), openAttributes(db)];
@@ -81,14 +82,14 @@ function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Grou
  * begins to sweep. Nothing may be served before this resolves.
  */
 export async function openCore(parts: CoreParts): Promise<InnerCore> {
-  const { db, root, clock, log, instance } = parts;
+  const { db, root, clock, log, instance, metrics } = parts;
   const ground = await openGround(parts);
   const { instances, recounts, quota } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
   const { agents, runs } = nouns;
-  const burial = openBurial({ db, root, instances, contents, recounts, log, recoverRuns: runs.recover });
+  const burial = openBurial({ db, root, instances, contents, recounts, log, metrics, recoverRuns: runs.recover });
   const { sweep: sweepRuns } = runs;
-  const sweeper = openSweeper({ db, root, clock, instance, log, quota, burial, contents, agents, sweepRuns });
+  const sweeper = openSweeper({ db, root, clock, instance, log, metrics, quota, burial, contents, agents, sweepRuns });
 
   async function close(): Promise<void> {
     await sweeper.close();
@@ -107,5 +108,5 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     throw error;
   }
   sweeper.start();
-  return { ...nouns, sweep: sweeper.sweep, close };
+  return { ...nouns, sweep: sweeper.sweep, watchedDirectories: runs.watchedDirectories, close };
 }

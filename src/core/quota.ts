@@ -24,8 +24,6 @@ export interface QuotaParts {
   demandAlive(): void;
   /** Counts an account again and mends its ledger. */
   recount(account: Account): Promise<unknown>;
-  /** Told of every write that an account or the disk had no room for. */
-  onRefused(): void;
 }
 
 /** What accounts hold and may hold. Every charge is decided by one conditional update in the database. */
@@ -83,7 +81,6 @@ export function openQuota(parts: QuotaParts): Quota {
       try {
         return await work();
       } catch (error) {
-        if (error instanceof FsError && error.code === 'quota_exceeded') parts.onRefused();
         if (!(error instanceof RecountOwed)) throw error;
         await parts.recount(account);
       }

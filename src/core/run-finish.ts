@@ -1,5 +1,5 @@
 import { findAgent } from '../db/agents.ts';
-import { claimFinish, endRun, findRun, handOver, type StoredRun, setCapture, usedUpWorkspaces } from '../db/runs.ts';
+import { claimFinish, findRun, handOver, type StoredRun, setCapture, usedUpWorkspaces } from '../db/runs.ts';
 import { pageSeeds } from '../db/seeds.ts';
 import { FsError } from '../errors.ts';
 import type { AgentId, TenantId } from '../ids.ts';
@@ -9,7 +9,7 @@ import { openWorkspace } from './copy-in.ts';
 import type { FinalStatus } from './core.ts';
 import { runLock } from './delivery.ts';
 import type { PathGuard } from './locks.ts';
-import { captureRulesOf, type RunParts, storedPath, workspaceOf } from './run-parts.ts';
+import { captureRulesOf, type RunParts, recordEnd, storedPath, workspaceOf } from './run-parts.ts';
 import { systemGrant } from './system-grant.ts';
 
 const SEEDS_PER_PAGE = 500;
@@ -77,12 +77,7 @@ export function endedOtherwise(id: string, status: string): FsError {
 async function complete(parts: RunParts, run: StoredRun, status: FinalStatus, guard: PathGuard): Promise<void> {
   const ref = workspaceOf(run);
   const rules = captureRulesOf(run);
-  const system = systemGrant(ref.tenant);
-  if (rules.enabled) {
-    // For reading: capture changes nothing in the workspace.
-    const volume = await parts.volumes.open(system, ref, 'read');
-    await openCapture(parts, run, volume, system).settle();
-  }
+  if (rules.enabled) await capture(parts, run);
   const agent = await findAgent(parts.db, ref.tenant, ref.agent);
   if (agent?.shared === 1) {
     // What is taken out must not look deleted to a capture that runs again after a crash.
@@ -92,8 +87,18 @@ async function complete(parts: RunParts, run: StoredRun, status: FinalStatus, gu
   await parts.volumes.recount(ref);
   await guard.check();
   const keepPlace = agent?.lifecycle === 'ephemeral';
-  await endRun(parts.db, run, status, parts.clock().getTime(), { keepPlace });
+  await recordEnd(parts, run, status, { keepPlace });
   if (keepPlace) await retire(parts, ref.tenant, ref.agent);
+}
+
+async function capture(parts: RunParts, run: StoredRun): Promise<void> {
+  const began = performance.now();
+  const ref = workspaceOf(run);
+  const system = systemGrant(ref.tenant);
+  // For reading: capture changes nothing in the workspace.
+  const volume = await parts.volumes.open(system, ref, 'read');
+  const files = await openCapture(parts, run, volume, system).settle();
+  parts.metrics.capture((performance.now() - began) / 1000, files);
 }
 
 /** The next user of a shared workspace must not find the files of this one, also not where the agent edited them. */
@@ -115,12 +120,14 @@ async function takeOutInputs(parts: RunParts, run: StoredRun): Promise<void> {
   }
 }
 
-/** Removes an ephemeral workspace whose run is over, and frees its place. What fails is left to `removeUsedUp`. */
-async function retire(parts: RunParts, tenant: TenantId, agent: AgentId): Promise<void> {
+/** Removes an ephemeral workspace whose run is over, and frees its place. False where it failed: `removeUsedUp` tries again. */
+async function retire(parts: RunParts, tenant: TenantId, agent: AgentId): Promise<boolean> {
   try {
     await parts.agents.retire(tenant, agent);
+    return true;
   } catch (error) {
     parts.log.warn({ err: error, agent }, 'an ephemeral workspace could not be removed yet');
+    return false;
   }
 }
 
@@ -128,6 +135,6 @@ async function retire(parts: RunParts, tenant: TenantId, agent: AgentId): Promis
 export async function removeUsedUp(parts: RunParts, limit: number): Promise<void> {
   for (const { tenant, agent } of await usedUpWorkspaces(parts.db, limit)) {
     // The columns were filled from ids of these kinds.
-    await retire(parts, tenant as TenantId, agent as AgentId);
+    if (await retire(parts, tenant as TenantId, agent as AgentId)) parts.metrics.swept('agent', 1);
   }
 }

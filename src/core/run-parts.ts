@@ -1,13 +1,24 @@
 import type { VolumeRef } from '../auth/grant.ts';
 import type { Clock } from '../clock.ts';
-import type { NewRun, StoredRun } from '../db/runs.ts';
+import { endRun, type NewRun, type StoredRun } from '../db/runs.ts';
 import type { Database } from '../db/schema.ts';
 import type { AgentId, ObjectId, RunId, TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { TreePath } from '../tree/path.ts';
 import type { Home } from '../tree/root.ts';
 import type { OpenFile } from '../tree/tree.ts';
-import type { Agents, CaptureRules, FileObject, ObjectMeta, Objects, Run, RunWanted, Volumes } from './core.ts';
+import type {
+  Agents,
+  CaptureRules,
+  FileObject,
+  FinalStatus,
+  ObjectMeta,
+  Objects,
+  Run,
+  RunWanted,
+  Volumes,
+} from './core.ts';
+import type { CoreMetrics } from './core-parts.ts';
 import type { Locks } from './locks.ts';
 
 /** What runs ask of volumes beyond the door: where a workspace lies on disk, and that its ledger is made true. */
@@ -42,6 +53,7 @@ export interface RunParts {
   readonly agents: RunAgents;
   readonly locks: Locks;
   readonly log: Log;
+  readonly metrics: CoreMetrics;
   /** Directories watched per live run; beyond it, its workspace is looked through now and then. */
   readonly watchMaxDirs: number;
 }
@@ -90,6 +102,16 @@ export function newRun(
     started_at: parts.clock().getTime(),
     finished_at: null,
   };
+}
+
+/** Makes the status final, as `endRun` does, and counts it unless it was final before. */
+export async function recordEnd(
+  parts: RunParts,
+  run: StoredRun,
+  status: FinalStatus,
+  options?: { readonly keepPlace: boolean },
+): Promise<void> {
+  if (await endRun(parts.db, run, status, parts.clock().getTime(), options)) parts.metrics.run(status);
 }
 
 export function captureRulesOf(run: StoredRun): CaptureRules {

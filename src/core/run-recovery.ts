@@ -1,9 +1,9 @@
-import { abandonedRuns, dropRun, endRun, handOver, overdueRuns, type StoredRun } from '../db/runs.ts';
+import { abandonedRuns, dropRun, handOver, overdueRuns, type StoredRun } from '../db/runs.ts';
 import { deliverMissed } from './delivery.ts';
 import { rollBack } from './journal.ts';
 import type { LiveCaptures } from './live-capture.ts';
 import { finishRun, removeUsedUp } from './run-finish.ts';
-import { type RunParts, workspaceOf } from './run-parts.ts';
+import { type RunParts, recordEnd, workspaceOf } from './run-parts.ts';
 import { isSeedOnce, type Preparations } from './run-start.ts';
 
 const RUNS_AT_A_TIME = 1_000;
@@ -56,7 +56,7 @@ async function takeBack(parts: RunParts, run: StoredRun): Promise<void> {
   await rollBack(parts.db, await parts.volumes.home(ref), run.id);
   await parts.volumes.recount(ref);
   if (isSeedOnce(run)) await dropRun(parts.db, run, false);
-  else await endRun(parts.db, run, 'failed', parts.clock().getTime());
+  else await recordEnd(parts, run, 'failed');
   parts.log.info({ run: run.id }, 'a copy-in that a process left unfinished was rolled back');
 }
 

@@ -151,9 +151,16 @@ async function fill({
   journal,
   signal,
 }: Preparation): Promise<readonly CopiedFile[]> {
+  const startedAt = performance.now();
   const volume = await openWorkspace(parts, run);
   const planned = await planWithInputs(sources, volume, run, asked, wanted.inputs);
-  return copyIn(volume, planned, wanted.onConflict, journal, signal);
+  const copied = await copyIn(volume, planned, wanted.onConflict, journal, signal);
+  parts.metrics.copyIn((performance.now() - startedAt) / 1000, bytesOf(copied));
+  return copied;
+}
+
+function bytesOf(copied: readonly CopiedFile[]): number {
+  return copied.reduce((sum, file) => sum + file.size, 0);
 }
 
 async function recordContents({ parts, run, wanted }: Preparation, copied: readonly CopiedFile[]): Promise<void> {
@@ -177,9 +184,10 @@ async function begin({ parts, run }: Preparation, copied: readonly CopiedFile[])
   const began = await beginRun(parts.db, run.id, {
     deadlineAt: parts.clock().getTime() + run.timeout_seconds * 1000,
     files: copied.length,
-    bytes: copied.reduce((sum, file) => sum + file.size, 0),
+    bytes: bytesOf(copied),
   });
   if (!began) throw new FsError('conflict', 'the run was ended while it was being prepared; nothing was copied');
+  parts.metrics.run('running');
 }
 
 /**

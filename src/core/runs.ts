@@ -1,5 +1,5 @@
 import { demand, type Grant } from '../auth/grant.ts';
-import { endRun, extendRun, findLiveRun, findRun, listRuns, type StoredRun } from '../db/runs.ts';
+import { extendRun, findLiveRun, findRun, listRuns, type StoredRun } from '../db/runs.ts';
 import { FsError } from '../errors.ts';
 import type { AgentId, RunId, TenantId } from '../ids.ts';
 import type { FileObject, FinalStatus, Run, Runs } from './core.ts';
@@ -8,7 +8,7 @@ import { type LiveCaptures, openLiveCaptures } from './live-capture.ts';
 import { decodeCursor, pageOf } from './paging.ts';
 import { endedOtherwise, finishRun } from './run-finish.ts';
 import { seededPage, skippedOf } from './run-pages.ts';
-import { type RunParts, toRun } from './run-parts.ts';
+import { type RunParts, recordEnd, toRun } from './run-parts.ts';
 import { adoptRuns, type Recovery, sweepRuns } from './run-recovery.ts';
 import { type Preparations, seedOnce, startRun } from './run-start.ts';
 import { systemGrant } from './system-grant.ts';
@@ -27,6 +27,8 @@ export interface InnerRuns extends Runs {
   abandon(tenant: TenantId, agent: AgentId): Promise<void>;
   /** At the start of a process: takes over what earlier ones left when they stopped. */
   resume(): Promise<void>;
+  /** Directories watched for live runs by this process. */
+  watchedDirectories(): number;
   /** Waits for what is being captured. Runs go on: another process, or the next, looks after them. */
   close(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export function openRuns(parts: RunParts): InnerRuns {
     recover: (dead) => adoptRuns(recovery, dead),
     abandon: (tenant, agent) => abandon(parts, live, preparations, tenant, agent),
     resume: () => adoptRuns(recovery, []),
+    watchedDirectories: live.directories,
     async close() {
       await Promise.all([...preparations.values()].map(({ ended }) => ended));
       await Promise.all(recovery.finishes.values());
@@ -154,6 +157,6 @@ async function abandon(
     preparation?.abort.abort(new FsError('conflict', `workspace ${agent} was removed while its run was prepared`));
     await preparation?.ended;
     await live.stop(run.id);
-    await endRun(parts.db, run, 'cancelled', parts.clock().getTime());
+    await recordEnd(parts, run, 'cancelled');
   }
 }

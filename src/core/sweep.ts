@@ -9,6 +9,7 @@ import type { DataRoot } from '../tree/root.ts';
 import { type Burial, livingOwners } from './burial.ts';
 import type { Contents } from './contents.ts';
 import type { Agents } from './core.ts';
+import type { CoreMetrics } from './core-parts.ts';
 import type { Quota } from './quota.ts';
 
 /** What time alone causes. */
@@ -27,6 +28,7 @@ export interface SweepParts {
   readonly clock: Clock;
   readonly instance: string;
   readonly log: Log;
+  readonly metrics: Pick<CoreMetrics, 'swept'>;
   readonly quota: Quota;
   readonly burial: Burial;
   readonly contents: Contents;
@@ -55,7 +57,7 @@ export function openSweeper(parts: SweepParts): Sweeper {
       await removeExpired(parts);
       await dropOrphans(parts);
       if (!all) return;
-      await sweepLocks(parts.db, parts.clock().getTime(), LOCKS_AT_A_TIME);
+      parts.metrics.swept('lock', await sweepLocks(parts.db, parts.clock().getTime(), LOCKS_AT_A_TIME));
       await sweepStaging(parts);
     });
   }
@@ -99,26 +101,29 @@ async function whileAlone({ db, instance, clock }: SweepParts, use: () => Promis
 }
 
 /** Workspaces whose time without a run is over. */
-async function removeExpired({ db, clock, agents, log }: SweepParts): Promise<void> {
+async function removeExpired({ db, clock, agents, log, metrics }: SweepParts): Promise<void> {
   for (const row of await listExpired(db, clock().getTime(), AT_A_TIME)) {
     // Not forced: a run that began since keeps its workspace.
-    await agents.remove(row.tenant as TenantId, row.id as AgentId, { force: false }).catch((error: unknown) => {
+    try {
+      await agents.remove(row.tenant as TenantId, row.id as AgentId, { force: false });
+      metrics.swept('agent', 1);
+    } catch (error) {
       log.warn({ err: error, tenant: row.tenant, agent: row.id }, 'an expired workspace could not be removed yet');
-    });
+    }
   }
 }
 
 /** Bytes whose last object went while a crash kept them. */
-async function dropOrphans({ db, contents }: SweepParts): Promise<void> {
+async function dropOrphans({ db, contents, metrics }: SweepParts): Promise<void> {
   for (const { tenant, sha256 } of await listOrphans(db, AT_A_TIME)) {
-    await contents.dropIfOrphaned(tenant as TenantId, sha256);
+    if (await contents.dropIfOrphaned(tenant as TenantId, sha256)) metrics.swept('content', 1);
   }
 }
 
-async function sweepStaging({ db, root }: SweepParts): Promise<void> {
+async function sweepStaging({ db, root, metrics }: SweepParts): Promise<void> {
   const living = livingOwners(db);
   for await (const segments of root.homes()) {
     const home = await root.open(segments);
-    await home.staging.sweep(living);
+    metrics.swept('staging', await home.staging.sweep(living));
   }
 }

@@ -96,7 +96,11 @@ function workMetrics(registry: Registry): Pick<Metrics, 'run' | 'copyIn' | 'capt
 
 function gaugeMetrics(registry: Registry): Pick<Metrics, 'gauges' | 'text'> {
   const registers = [registry];
-  const staged = new Gauge({ name: 'workspaced_staged_bytes', help: 'Bytes received and in no tree yet', registers });
+  const staged = new Gauge({
+    name: 'workspaced_staged_bytes',
+    help: 'Bytes received or copied and in no tree yet',
+    registers,
+  });
   const watchers = new Gauge({
     name: 'workspaced_watched_directories',
     help: 'Directories watched for changes',

@@ -35,7 +35,9 @@ export async function copyDirectory(
   const copying = new DirectoryCopy(disk, tree, dir, inStaging(disk, name));
   try {
     await onDisk(copying.run(onBytes));
-    return await onDisk(stagedDirectory(disk, name, { bytes: copying.bytes, files: copying.files }));
+    const staged = await onDisk(stagedDirectory(disk, name, { bytes: copying.bytes, files: copying.files }));
+    disk.stagedBytes.add(name, staged.bytes);
+    return staged;
   } catch (error) {
     await free(disk, name);
     throw error;

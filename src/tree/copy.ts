@@ -22,7 +22,9 @@ export async function copy(disk: HomeDisk, source: OpenFile, mode?: number): Pro
   const path = inStaging(disk, name);
   try {
     const opened = demandOurs(source);
-    return await onDisk(copyTo(disk, opened, name, (mode ?? opened.entry.mode) & PERMISSION_BITS));
+    const staged = await onDisk(copyTo(disk, opened, name, (mode ?? opened.entry.mode) & PERMISSION_BITS));
+    disk.stagedBytes.add(name, staged.size);
+    return staged;
   } catch (error) {
     await orNull(unlink(path), 'ENOENT');
     throw error;

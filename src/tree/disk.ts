@@ -4,6 +4,7 @@ import { FsError } from '../errors.ts';
 import type { Anchor } from './beneath.ts';
 import type { Directory, HostPath } from './directory.ts';
 import { display, encodePath, type TreePath } from './path.ts';
+import type { StagedBytes } from './staged-bytes.ts';
 
 /** User and group ids that new entries are given. */
 export interface Owner {
@@ -19,6 +20,7 @@ export interface HomeDisk extends Anchor {
   readonly isDurable: boolean;
   /** Set while something kept aside in staging would not survive a power cut yet. */
   readonly asides: { areUnflushed: boolean };
+  readonly stagedBytes: StagedBytes;
   /** A name in staging that was never used before, owned by this process. */
   nextName(): string;
 }

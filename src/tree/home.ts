@@ -4,6 +4,7 @@ import { FsError } from '../errors.ts';
 import { flushPath, giveStaged, type HomeDisk, type Owner } from './disk.ts';
 import { orNull } from './disk-error.ts';
 import type { Engine } from './engine.ts';
+import type { StagedBytes } from './staged-bytes.ts';
 
 /** What the makers of homes work with. */
 export interface RootDisk {
@@ -13,6 +14,7 @@ export interface RootDisk {
   readonly owner: Owner | null;
   readonly isDurable: boolean;
   readonly nextName: () => string;
+  readonly stagedBytes: StagedBytes;
 }
 
 const SAFE_SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -28,13 +30,14 @@ export function homePath(disk: RootDisk, segments: readonly string[]): string {
 
 /** Makes what is missing of a home. */
 export async function makeHome(disk: RootDisk, segments: readonly string[]): Promise<HomeDisk> {
-  const { engine, owner, isDurable, nextName } = disk;
+  const { engine, owner, isDurable, nextName, stagedBytes } = disk;
   const path = homePath(disk, segments);
   const home = {
     engine,
     owner,
     isDurable,
     nextName,
+    stagedBytes,
     hostPath: `${path}/tree`,
     stagingPath: `${path}/staging`,
     asides: { areUnflushed: false },

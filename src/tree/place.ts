@@ -36,6 +36,7 @@ export async function place(
     const source = await lstat(from, { bigint: true });
     if (mode === 'create') await put(from, spot, staged.kind === 'directory');
     else await replace(disk, from, spot, replaced, staged, aside);
+    disk.stagedBytes.forget(staged.name);
     return { entry: await result(spot, source), replaced };
   });
 }

@@ -21,10 +21,11 @@ export async function receive(disk: HomeDisk, body: Readable, options: ReceiveOp
   const handle = await onDisk(open(path, 'wx', mode));
   try {
     const writer = new FileWriter(handle);
-    await pour(body, writer, options);
+    await pour(body, writer, options, (bytes) => disk.stagedBytes.add(name, bytes));
     const sha256 = await writer.end();
     return await onDisk(stagedFile(disk, name, handle, mode, sha256));
   } catch (error) {
+    disk.stagedBytes.forget(name);
     await orNull(unlink(path), 'ENOENT');
     throw error;
   } finally {
@@ -32,7 +33,12 @@ export async function receive(disk: HomeDisk, body: Readable, options: ReceiveOp
   }
 }
 
-async function pour(body: Readable, writer: FileWriter, options: ReceiveOptions): Promise<void> {
+async function pour(
+  body: Readable,
+  writer: FileWriter,
+  options: ReceiveOptions,
+  onWritten: (bytes: number) => void,
+): Promise<void> {
   let total = 0;
   try {
     // The body outlives a refusal: whoever answers it decides how much of the rest is drained.
@@ -41,6 +47,7 @@ async function pour(body: Readable, writer: FileWriter, options: ReceiveOptions)
       if (total > options.maxBytes) throw tooLarge(options.maxBytes);
       await options.onBytes?.(total);
       await writer.write(chunk);
+      onWritten(chunk.length);
     }
   } finally {
     await writer.settle();

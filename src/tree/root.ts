@@ -8,6 +8,7 @@ import { free, takeAndFree } from './free.ts';
 import { homePath, homesBelow, makeHome, possibleOwner, type RootDisk } from './home.ts';
 import { openStaging } from './open-staging.ts';
 import { openTree } from './open-tree.ts';
+import { StagedBytes } from './staged-bytes.ts';
 import type { Staging } from './staging.ts';
 import type { Tree } from './tree.ts';
 
@@ -34,6 +35,8 @@ export interface DataRoot {
   /** Every home there is, each as its segments. */
   homes(): AsyncIterable<readonly string[]>;
   freeBytes(): Promise<number>;
+  /** Bytes that this process has received or copied into staging and that are in no tree yet. */
+  stagedBytes(): number;
   /** @throws unavailable when the disk refuses a write, a link or a rename: for readiness */
   probe(): Promise<void>;
 }
@@ -68,6 +71,7 @@ export async function openDataRoot(options: DataRootOptions): Promise<DataRoot> 
     path,
     owner,
     isDurable: options.durability === 'fsync',
+    stagedBytes: new StagedBytes(),
     nextName: () => `${options.instance}~${(++serial).toString(36)}`,
   };
   return {
@@ -77,6 +81,7 @@ export async function openDataRoot(options: DataRootOptions): Promise<DataRoot> 
     remove: (segments) => remove(disk, segments),
     homes: () => homesBelow(path),
     freeBytes: () => freeBytes(path),
+    stagedBytes: () => disk.stagedBytes.total,
     probe: () => probe(disk),
   };
 }

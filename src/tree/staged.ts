@@ -47,6 +47,7 @@ function placeable(disk: HomeDisk, name: string, stats: BigIntStats): Omit<Place
     name,
     inode: inodeOf(stats),
     async discard() {
+      disk.stagedBytes.forget(name);
       try {
         await free(disk, name);
       } catch {

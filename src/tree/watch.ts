@@ -17,6 +17,8 @@ export interface WatchOptions {
 
 /** A watch over one tree. After `close` nothing is called any more. */
 export interface TreeWatcher {
+  /** How many are watched at this moment, the root among them; none once it had to stop. */
+  readonly directories: number;
   close(): Promise<void>;
 }
 
@@ -46,7 +48,7 @@ export async function watchTree(home: Home, options: WatchOptions): Promise<Tree
     hints.see(entry);
     if (watcher.isTooMuch()) {
       options.onOverflow();
-      return { close: async () => undefined };
+      return { directories: 0, close: async () => undefined };
     }
   }
   await watcher.begin();
@@ -71,6 +73,10 @@ class Watcher implements TreeWatcher {
     this.#home = home;
     this.#hints = hints;
     this.#options = options;
+  }
+
+  get directories(): number {
+    return this.#isOver ? 0 : this.#hints.directories + 1;
   }
 
   async begin(): Promise<void> {

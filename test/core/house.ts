@@ -24,6 +24,7 @@ import { type AgentId, type ObjectId, parseAgentId, type RunId, type TenantId } 
 import { type Log, openLog } from '../../src/log.ts';
 import { parsePath } from '../../src/tree/path.ts';
 import { type DataRoot, openDataRoot } from '../../src/tree/root.ts';
+import { uncounted } from '../support/core.ts';
 import type { DatabaseKind, TestDatabase } from '../support/databases.ts';
 import { type Temporary, temporaryDirectory } from '../support/tree.ts';
 
@@ -51,7 +52,6 @@ function openHousehold(
     ...{ db, instance, recount: recounts.recount },
     disk: openDisk(root, 0),
     demandAlive,
-    onRefused: () => undefined,
   });
   const workspaces = openWorkspaces({ db, clock, defaults: NO_LIMITS });
   const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
@@ -62,7 +62,18 @@ function openHousehold(
   const links = openLinks([{ id: 'k', secret: Buffer.alloc(32, 1) } as never], clock);
   const onKept = (tenant: TenantId, object: FileObject) => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
-  const parts: RunParts = { db, clock, instance, volumes, objects, agents, locks, log: LOG, watchMaxDirs: 1000 };
+  const parts: RunParts = {
+    db,
+    clock,
+    instance,
+    volumes,
+    objects,
+    agents,
+    locks,
+    log: LOG,
+    metrics: uncounted(),
+    watchMaxDirs: 1000,
+  };
   const runs = openRuns(parts);
   return { runs, parts };
 }

@@ -5,7 +5,7 @@ import { type Grant, SCOPES, type VolumeRef } from '../../src/auth/grant.ts';
 import { openLinks } from '../../src/auth/link.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Volume } from '../../src/core/core.ts';
-import type { CoreLimits, CoreParts } from '../../src/core/core-parts.ts';
+import type { CoreLimits, CoreMetrics, CoreParts } from '../../src/core/core-parts.ts';
 import { type InnerCore, openCore } from '../../src/core/open-core.ts';
 import { daemonOwner, ownershipOf } from '../../src/core/ownership.ts';
 import { openDatabase } from '../../src/db/drivers.ts';
@@ -36,7 +36,6 @@ export interface OneCore {
   readonly db: Database;
   readonly root: DataRoot;
   readonly instance: string;
-  readonly refusals: () => number;
   close(): Promise<void>;
 }
 
@@ -79,12 +78,17 @@ export async function singleCore(kind: DatabaseKind, wishes: CoreWishes = {}): P
   return { ...one, [Symbol.asyncDispose]: () => site[Symbol.asyncDispose]() };
 }
 
+/** For cores whose numbers nobody reads. */
+export function uncounted(): CoreMetrics {
+  const ignore = () => undefined;
+  return { run: ignore, copyIn: ignore, capture: ignore, swept: ignore };
+}
+
 async function openOne(path: string, url: string, wishes: CoreWishes): Promise<OneCore> {
   const instance = randomUUID();
   const database = await openDatabase(url, { durability: 'none' });
   const root = await openDataRoot({ path, instance, durability: 'none' });
   const clock = wishes.clock ?? (() => new Date());
-  let refusals = 0;
   const parts: CoreParts = {
     db: database.db,
     root,
@@ -102,11 +106,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
     },
     ownership: ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: null }),
     severalProcesses: wishes.severalProcesses ?? false,
-    metrics: {
-      quotaRefused: () => {
-        refusals += 1;
-      },
-    },
+    metrics: uncounted(),
   };
   const core = await openCore(parts);
   let closing: Promise<void> | null = null;
@@ -119,7 +119,6 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
     db: database.db,
     root,
     instance,
-    refusals: () => refusals,
     close: () => {
       closing ??= close();
       return closing;
