@@ -4,6 +4,8 @@ import type { Count, Entry } from '../tree/entry.ts';
 import { demandCreatable, display, isWithin, type TreePath } from '../tree/path.ts';
 import type { Placeable } from '../tree/staging.ts';
 import { add, chargeOf, freedBy, subtract } from './account.ts';
+import type { RelocateOptions } from './core.ts';
+import { demandExpected } from './expected.ts';
 import { placeAll } from './placing.ts';
 import type { Also } from './quota.ts';
 import { type Growth, Room } from './room.ts';
@@ -17,14 +19,20 @@ interface Copied {
 /**
  * Copies a file, a link or a whole directory, with modes, times and attributes. It is staged first, so a directory appears
  * in one step; a source that changes meanwhile may be copied half old, half new.
- * @throws not_found, exists, invalid_request, special_file, quota_exceeded
+ * @throws not_found, exists, invalid_request, special_file, quota_exceeded, precondition_failed
  */
-export async function copyEntry(parts: VolumeParts, from: TreePath, to: TreePath, overwrite: boolean): Promise<Entry> {
+export async function copyEntry(
+  parts: VolumeParts,
+  from: TreePath,
+  to: TreePath,
+  { overwrite, expected = null }: RelocateOptions,
+): Promise<Entry> {
   const { tree } = parts.home;
   demandCreatable(to);
   const source = await tree.stat(from);
   demandApart(from, to, source.kind === 'directory', 'copied');
   const before = await tree.find(to);
+  demandExpected(expected, before, to);
   demandReplaceable(before, source, to, overwrite);
   const room = new Room(parts.quota, parts.account);
   let copied: Copied | null = null;
@@ -32,7 +40,7 @@ export async function copyEntry(parts: VolumeParts, from: TreePath, to: TreePath
     copied = await stageCopy(parts, room, source, freedBy(before));
     const mode = overwrite && source.kind !== 'directory' ? 'upsert' : 'create';
     const also: Also = (transaction) => attributes.copyAttributes(transaction, parts.account, from, to);
-    const [placed] = await placeAll(parts, room, [{ path: to, ...copied, mode }], { also });
+    const [placed] = await placeAll(parts, room, [{ path: to, ...copied, mode, expected }], { also });
     if (placed === undefined) throw new Error('one landing gives one result');
     return placed.entry;
   } catch (error) {

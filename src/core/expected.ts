@@ -3,6 +3,11 @@ import type { Entry } from '../tree/entry.ts';
 import { display, type TreePath } from '../tree/path.ts';
 import type { Expected } from './core.ts';
 
+/** True where nothing may be at the path, so that also what a process in a mount puts there just now is not replaced. */
+export function demandsAbsence(expected: Expected | undefined): boolean {
+  return expected !== undefined && expected !== null && 'absent' in expected;
+}
+
 /** Holds an entry (null: nothing there) against what a conditional write demands. @throws precondition_failed */
 export function demandExpected(expected: Expected, entry: Entry | null, path: TreePath): void {
   if (expected === null) return;

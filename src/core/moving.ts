@@ -4,8 +4,8 @@ import type { Count, Entry } from '../tree/entry.ts';
 import { demandCreatable, display, type TreePath } from '../tree/path.ts';
 import { freedBy, NOTHING, subtract } from './account.ts';
 import { demandApart, demandReplaceable } from './copying.ts';
-import type { Expected } from './core.ts';
-import { demandExpected } from './expected.ts';
+import type { Expected, RelocateOptions } from './core.ts';
+import { demandExpected, demandsAbsence } from './expected.ts';
 import type { PathGuard } from './locks.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
@@ -13,7 +13,12 @@ import { Room } from './room.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 /** Renames within a volume; parents of `to` are made, attributes follow. @throws as Volume.move */
-export async function moveEntry(parts: VolumeParts, from: TreePath, to: TreePath, overwrite: boolean): Promise<Entry> {
+export async function moveEntry(
+  parts: VolumeParts,
+  from: TreePath,
+  to: TreePath,
+  { overwrite, expected = null }: RelocateOptions,
+): Promise<Entry> {
   demandCreatable(to);
   const source = await parts.home.tree.stat(from);
   const room = new Room(parts.quota, parts.account);
@@ -22,12 +27,14 @@ export async function moveEntry(parts: VolumeParts, from: TreePath, to: TreePath
       const { tree } = parts.home;
       const entry = await demandSameKind(parts, source);
       demandApart(from, to, entry.kind === 'directory', 'moved');
-      demandReplaceable(await tree.find(to), entry, to, overwrite);
+      const before = await tree.find(to);
+      demandExpected(expected, before, to);
+      demandReplaceable(before, entry, to, overwrite);
       const parents = await missingParents(tree, [to]);
       await room.cover({ bytes: 0, files: parents.length }, 'exact');
       await guard.check();
       const made = await makeParents(tree, parents);
-      const placed = await tree.move(from, to, overwrite).catch(async (error: unknown) => {
+      const placed = await tree.move(from, to, overwrite && !demandsAbsence(expected)).catch(async (error: unknown) => {
         await removeParents(tree, made);
         throw error;
       });

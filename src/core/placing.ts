@@ -5,7 +5,7 @@ import type { Placeable } from '../tree/staging.ts';
 import type { Placed, PlaceMode } from '../tree/tree.ts';
 import { add, chargeOf, freedBy, NOTHING, subtract } from './account.ts';
 import type { Expected, JournalStep, PlacementJournal } from './core.ts';
-import { demandExpected } from './expected.ts';
+import { demandExpected, demandsAbsence } from './expected.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
 import type { Room } from './room.ts';
@@ -170,9 +170,8 @@ function parentsOf(landings: readonly Landing[]): ReadonlySet<TreePath> {
 
 function modeOf(landing: Landing, plan: Plan, n: number): PlaceMode {
   const wasAbsent = plan.current[n] === null;
-  const mustBeAbsent = landing.expected !== undefined && landing.expected !== null && 'absent' in landing.expected;
   // What appeared since the plan was made has no name to be kept aside under, so it is never replaced.
-  return mustBeAbsent || (plan.keepsAsides && wasAbsent) ? 'create' : landing.mode;
+  return demandsAbsence(landing.expected) || (plan.keepsAsides && wasAbsent) ? 'create' : landing.mode;
 }
 
 /** Takes back what was placed. Returns what had to stay: a single file that replaced another has no way back. */

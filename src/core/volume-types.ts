@@ -43,13 +43,20 @@ export interface Volume extends ReadVolume {
   intake(): Intake;
   mkdir(dir: TreePath): Promise<{ readonly entry: Entry; readonly created: boolean }>;
   /** Copies a file, link or whole directory, with modes, times and attributes. A directory appears in one step. */
-  copy(from: TreePath, to: TreePath, options: { readonly overwrite: boolean }): Promise<Entry>;
-  /** Attributes follow. Parents of `to` are made. @throws exists, not_found, invalid_request (onto or into itself) */
-  move(from: TreePath, to: TreePath, options: { readonly overwrite: boolean }): Promise<Entry>;
+  copy(from: TreePath, to: TreePath, options: RelocateOptions): Promise<Entry>;
+  /** Attributes follow. Parents of `to` are made. @throws exists, not_found, invalid_request (onto or into itself), precondition_failed */
+  move(from: TreePath, to: TreePath, options: RelocateOptions): Promise<Entry>;
   /** @throws not_found, not_empty, is_directory (a directory without `recursive`), precondition_failed */
   remove(path: TreePath, options: { readonly recursive: boolean; readonly expected?: Expected }): Promise<Count>;
   chmod(path: TreePath, mode: number): Promise<Entry>;
   utimes(path: TreePath, modifiedAt: Date): Promise<Entry>;
+}
+
+export interface RelocateOptions {
+  /** A file or link may be replaced by another. */
+  readonly overwrite: boolean;
+  /** Of the destination; it is looked at besides `overwrite`, not instead. */
+  readonly expected?: Expected;
 }
 
 export interface WriteOptions {

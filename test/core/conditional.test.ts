@@ -1,6 +1,6 @@
-import type { Volume } from '../../src/core/core.ts';
+import type { Expected, Volume } from '../../src/core/core.ts';
 import { FsError } from '../../src/errors.ts';
-import { ACME, at, bodyOf, coreSite, failure, openVolume, put, singleCore, textAt } from '../support/core.ts';
+import { ACME, at, bodyOf, coreSite, failure, openVolume, pathsOf, put, singleCore, textAt } from '../support/core.ts';
 import { DATABASES } from '../support/databases.ts';
 
 const EDITORS = 2;
@@ -73,5 +73,45 @@ for (const kind of DATABASES) {
       expect(await remove(['*'])).toBe('it succeeded');
       expect(await write({ absent: true })).toBe('it succeeded');
     });
+
+    for (const verb of ['copy', 'move'] as const) {
+      it(`of a ${verb} are about its destination, and beside overwrite`, async () => {
+        await using one = await singleCore(kind);
+        const volume = await openVolume(one);
+        const { version: stale } = await put(volume, 'to', 'first');
+        const { version } = await put(volume, 'to', 'second');
+        const source = await put(volume, 'from', 'new');
+        const act = (expected: Expected, to = 'to', overwrite = true) =>
+          failure(volume[verb](at('from'), at(to), { overwrite, expected }));
+        const refused = { code: 'precondition_failed' };
+        expect(await act({ versions: [stale] })).toMatchObject(refused);
+        expect(await act({ versions: [source.version] })).toMatchObject(refused);
+        expect(await act({ absent: true })).toMatchObject(refused);
+        expect(await act({ versions: ['*'] }, 'made/gone')).toMatchObject(refused);
+        expect(await act({ versions: [version] }, 'to', false)).toMatchObject({ code: 'exists' });
+        expect(await pathsOf(volume)).toEqual(['from', 'to']);
+        expect(await act({ versions: [version] })).toBe('it succeeded');
+        expect(await textAt(volume, 'to')).toBe('new');
+        await put(volume, 'from', 'newer');
+        expect(await act({ absent: true }, 'made/new')).toBe('it succeeded');
+        const drift = { bytes: 0, files: 0 };
+        expect(await one.core.volumes.rescan(ACME, { dryRun: true })).toMatchObject({ drift });
+      });
+
+      it(`let one ${verb} of many replace what all have seen`, async () => {
+        await using one = await singleCore(kind);
+        const volume = await openVolume(one);
+        const { version } = await put(volume, 'to', 'old');
+        const rivals = ['a', 'b', 'c', 'd'];
+        for (const name of rivals) await put(volume, name, name);
+        const options = { overwrite: true, expected: { versions: [version] } };
+        const outcomes = await Promise.all(rivals.map((name) => failure(volume[verb](at(name), at('to'), options))));
+        const winner = rivals[outcomes.indexOf('it succeeded')];
+        expect(await textAt(volume, 'to')).toBe(winner);
+        expect(outcomes.filter((outcome) => outcome !== 'it succeeded')).toEqual(
+          Array(3).fill(expect.objectContaining({ code: 'precondition_failed' })),
+        );
+      });
+    }
   });
 }

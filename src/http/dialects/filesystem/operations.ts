@@ -1,8 +1,9 @@
 import type { z } from 'zod';
-import type { Core, Volume } from '../../../core/core.ts';
+import type { Core, Expected, Volume } from '../../../core/core.ts';
 import { FsError, toFsError } from '../../../errors.ts';
 import { display, parseDirectory, type TreePath } from '../../../tree/path.ts';
 import type { Call, Reply, Route } from '../../call.ts';
+import { expectedBy } from '../../verbs/conditions.ts';
 import { pathFromBase64 } from '../../verbs/content.ts';
 import { openToChange } from './target.ts';
 import { type Operation, operationsBody, operationsReply, showPath } from './wire.ts';
@@ -30,17 +31,31 @@ export function operationRoute(core: Core, verb: Verb): Route {
       400: { description: 'A bad path, or a directory onto or into itself.' },
       404: { description: 'The source of a single pair is missing.' },
       409: { description: 'The destination of a single pair exists; `overwrite` replaces a file.' },
+      412: { description: 'The destination of a single pair is not what If-Match or If-None-Match demands.' },
       507: { description: 'The quota is used up.' },
     },
     handle: async (call) => {
       const body = await call.json<z.infer<typeof operationsBody>>();
       const volume = await openToChange(core, call);
-      if ('operations' in body) return batch(volume, verb, body.operations, call);
+      const expected = expectedBy(call.conditions);
+      if ('operations' in body) {
+        demandUnconditional(expected);
+        return batch(volume, verb, body.operations, call);
+      }
       const pair = pathsOf(body);
-      await volume[verb](pair.from, pair.to, { overwrite: body.overwrite });
+      await volume[verb](pair.from, pair.to, { overwrite: body.overwrite, expected });
       return reply([shown(pair, true)]);
     },
   };
+}
+
+/** @throws invalid_request */
+function demandUnconditional(expected: Expected): void {
+  if (expected === null) return;
+  throw new FsError(
+    'invalid_request',
+    'If-Match and If-None-Match are about one destination; send each pair in a call of its own, as source and destination',
+  );
 }
 
 async function batch(volume: Volume, verb: Verb, operations: readonly Operation[], call: Call): Promise<Reply> {

@@ -154,13 +154,14 @@ function move(core: Core): Route {
     replies: {
       200: { description: 'Moved.', schema: success },
       400: { description: 'The source is missing, or the destination exists.' },
+      412: { description: 'The destination is not what If-Match or If-None-Match demands.' },
     },
     handle: async (call) => {
       const body = await call.json<z.infer<typeof moveBody>>();
       const from = parseDirectory(body.src_path);
       const to = parseDirectory(body.dst_path);
       const volume = await openToWrite(core, call);
-      await volume.move(from, to, { overwrite: body.overwrite });
+      await volume.move(from, to, { overwrite: body.overwrite, expected: expectedBy(call.conditions) });
       return DONE;
     },
   };
