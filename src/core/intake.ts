@@ -1,8 +1,9 @@
 import { FsError } from '../errors.ts';
 import type { Count, Entry } from '../tree/entry.ts';
+import type { TreePath } from '../tree/path.ts';
 import type { Staged } from '../tree/staging.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import { add, NOTHING } from './account.ts';
+import type { OpenFile, Tree } from '../tree/tree.ts';
+import { add, freedBy, NOTHING, subtract } from './account.ts';
 import type { Intake, Placement, PlacementJournal } from './core.ts';
 import { placeAll } from './placing.ts';
 import { type Growth, Room } from './room.ts';
@@ -27,8 +28,10 @@ class VolumeIntake implements Intake {
   readonly #parts: VolumeParts;
   readonly #room: Room;
   readonly #staged: Staged[] = [];
-  /** What the bodies so far were seen to need; grows while they arrive. */
+  /** What the bodies so far were seen to need, less what they will probably replace. */
   #claimed: Count = NOTHING;
+  /** Paths whose files count as room already: each is replaced once. */
+  readonly #credited = new Set<TreePath>();
   /** True once the caller reserved for all of it: then copies are not charged one by one. */
   #isPlanned = false;
 
@@ -38,10 +41,11 @@ class VolumeIntake implements Intake {
   }
 
   async receive(...[body, options]: Parameters<Intake['receive']>): Promise<Staged> {
-    const { maxBytes, declaredBytes = null, permissions: mode = DEFAULT_PERMISSIONS } = options;
+    const { maxBytes, declaredBytes = null, permissions: mode = DEFAULT_PERMISSIONS, replacing } = options;
     demandFits(declaredBytes, maxBytes);
+    const credit = replacing === undefined ? NOTHING : await this.#creditFor(replacing);
     let mine = declaredBytes ?? 0;
-    await this.#claim({ bytes: mine, files: 1 }, 'ahead');
+    await this.#claim(subtract({ bytes: mine, files: 1 }, credit), 'ahead');
     const onBytes = async (total: number) => {
       const more = total - mine;
       if (more <= 0) return;
@@ -87,9 +91,26 @@ class VolumeIntake implements Intake {
     await this.#room.release();
   }
 
+  async #creditFor(path: TreePath): Promise<Count> {
+    if (this.#credited.has(path)) return NOTHING;
+    this.#credited.add(path);
+    return freedBy(await findFile(this.#parts.home.tree, path));
+  }
+
   #claim(more: Count, growth: Growth): Promise<void> {
     this.#claimed = add(this.#claimed, more);
     const { quota, account } = this.#parts;
     return quota.afterRecount(account, () => this.#room.cover(this.#claimed, growth));
+  }
+}
+
+/** What a file placed there would replace. Where none can be placed, the commit says so: the path is only a guess. */
+async function findFile(tree: Tree, path: TreePath): Promise<Entry | null> {
+  try {
+    const entry = await tree.find(path);
+    return entry?.kind === 'directory' ? null : entry;
+  } catch (error) {
+    if (error instanceof FsError && error.code !== 'unavailable' && error.code !== 'internal') return null;
+    throw error;
   }
 }

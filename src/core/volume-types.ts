@@ -76,13 +76,21 @@ export interface Placement {
   readonly expected?: Expected;
 }
 
+export interface ReceiveOptions {
+  readonly maxBytes: number;
+  readonly declaredBytes?: number | null;
+  readonly permissions?: number;
+  /**
+   * The path it will probably land at: what the file there is charged counts as room while the body arrives. Only a hint; the
+   * commit reserves what is really needed.
+   */
+  readonly replacing?: TreePath;
+}
+
 /** Files received under one growing reservation. End it by `commit` or `abort`, always. */
 export interface Intake {
   /** @throws too_large, quota_exceeded */
-  receive(
-    body: Readable,
-    options: { readonly maxBytes: number; readonly declaredBytes?: number | null; readonly permissions?: number },
-  ): Promise<Staged>;
+  receive(body: Readable, options: ReceiveOptions): Promise<Staged>;
   /** A copy of an opened file of any volume or object; closes it. @throws quota_exceeded */
   copy(source: OpenFile, options?: { readonly permissions?: number }): Promise<Staged>;
   /** Reserves this many bytes and files beyond what is reserved, in one go. @throws quota_exceeded */

@@ -44,14 +44,20 @@ export interface Form {
   readonly parts: readonly UploadedPart[];
 }
 
+/** A file part that begins to arrive. */
+export interface FormPart {
+  /** The name of its field. */
+  readonly field: string;
+  readonly filename: string;
+  /** The fields seen so far: all that came before it, and perhaps some after. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
 /**
  * Takes each file part's bytes as they arrive. Throwing refuses the whole form; what other parts staged is then the
  * caller's to discard (`Intake.abort`), and nothing more arrives. Up to 8 run at the same time.
  */
-export type ReceivePart = (
-  body: Readable,
-  part: { readonly field: string; readonly filename: string },
-) => Promise<Staged>;
+export type ReceivePart = (body: Readable, part: FormPart) => Promise<Staged>;
 
 export interface Conditions {
   /** Entity tags of If-Match without quotes; '*' as the only one means any; null where the header is absent. */

@@ -78,6 +78,7 @@ interface Reception {
 
 function openReception(receive: ReceivePart, maxParts: number): Reception {
   const parts: UploadedPart[] = [];
+  const fields: Record<string, string> = Object.create(null);
   const works: Promise<void>[] = [];
   const told: ((error: FsError) => void)[] = [];
   let failure: FsError | null = null;
@@ -91,11 +92,12 @@ function openReception(receive: ReceivePart, maxParts: number): Reception {
     // In turns: part n waits for part n - 8, whose bytes came before its own.
     await works[place - PARTS_AT_ONCE];
     if (failure !== null) throw failure;
-    parts[place] = { ...part, staged: await receive(stream, { field: part.field, filename: part.filename }) };
+    const { field, filename } = part;
+    parts[place] = { ...part, staged: await receive(stream, { field, filename, fields }) };
   };
   return {
     parts,
-    fields: Object.create(null),
+    fields,
     fail,
     take(stream, part) {
       if (places === maxParts) return Promise.reject(tooManyParts(maxParts));

@@ -73,6 +73,42 @@ for (const kind of DATABASES) {
       expect(await stagedItems(one.root)).toBe(0);
     });
 
+    it('replaces files of a full volume, and never passes the limit', async () => {
+      await using one = await singleCore(kind);
+      await one.core.tenants.put(ACME, { quotaBytes: 200_000, quotaFiles: 2 });
+      const volume = await openVolume(one);
+      await put(volume, 'a', 150_000);
+      await put(volume, 'b', 50_000);
+      const replace = async (sizes: Readonly<Record<string, number>>, guess = (path: string) => path) => {
+        const intake = volume.intake();
+        const placements: Placement[] = [];
+        const work = async () => {
+          for (const [path, size] of Object.entries(sizes)) {
+            const staged = await intake.receive(bodyOf(size), { maxBytes: 1e6, replacing: at(guess(path)) });
+            placements.push({ path: at(path), staged, mode: 'upsert' });
+          }
+          await intake.commit(placements);
+        };
+        const outcome = await failure(work());
+        await intake.abort();
+        return outcome;
+      };
+      const full = { code: 'quota_exceeded' };
+      expect(await replace({ a: 150_000 })).toBe('it succeeded');
+      expect(await replace({ a: 50_000, b: 150_000 })).toBe('it succeeded');
+      expect(await replace({ b: 150_001 })).toMatchObject(full);
+      // A wrong guess is no way round the limit, and costs nobody who needs no room.
+      expect(await replace({ c: 40_000 }, () => 'b')).toMatchObject(full);
+      expect(await replace({ b: 150_000, c: 1 }, () => 'a')).toMatchObject(full);
+      expect(await replace({ a: 50_000 }, () => 'b')).toBe('it succeeded');
+      expect(await replace({ a: 50_000 }, () => 'b/below/a/file')).toMatchObject(full);
+      const rivals = await Promise.all([replace({ a: 50_000 }), replace({ a: 50_000 }), replace({ b: 150_000 })]);
+      expect(rivals).toEqual(Array(3).fill('it succeeded'));
+      expect(await one.core.tenants.get(ACME)).toMatchObject({ usage: { bytes: 200_000, files: 2, reservedBytes: 0 } });
+      expect(await one.core.volumes.rescan(ACME, { dryRun: true })).toMatchObject({ drift: { bytes: 0, files: 0 } });
+      expect(await stagedItems(one.root)).toBe(0);
+    });
+
     it('keeps nothing of several when the quota ends among them', async () => {
       await using one = await singleCore(kind);
       await one.core.tenants.put(ACME, { quotaBytes: 100_000 });

@@ -8,8 +8,9 @@ import { bytesOf, type Frame, raw, route, startFrame } from './frame.ts';
 
 /** Counts and hashes what it receives, as staging does, and can tell what of it was left over. */
 function openStaging() {
-  const state = { received: 0, inFlight: 0, peak: 0, bytes: 0 };
-  const receive: ReceivePart = async (body: Readable) => {
+  const state = { received: 0, inFlight: 0, peak: 0, bytes: 0, known: [] as Record<string, string>[] };
+  const receive: ReceivePart = async (body: Readable, { fields }) => {
+    state.known.push({ ...fields });
     state.inFlight += 1;
     state.peak = Math.max(state.peak, state.inFlight);
     try {
@@ -100,6 +101,7 @@ describe('a form', () => {
         ],
       },
     ]);
+    expect(staging.state.known.map(({ user_id }) => user_id)).toEqual(['u1', 'u1']);
   });
 
   it('of 500 files is received a few at a time', async () => {

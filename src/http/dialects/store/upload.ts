@@ -1,6 +1,6 @@
 import type { Core, Intake, Placement, Volume } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
-import { display, join, parseDirectory, parsePath, ROOT, type TreePath } from '../../../tree/path.ts';
+import { display, join, parseDirectory, parsePath, type TreePath } from '../../../tree/path.ts';
 import type { Call, Form, Reply, Route } from '../../call.ts';
 import { expectedBy } from '../../verbs/conditions.ts';
 import { encodeUploaded, safeRelativePart, uploadReply } from './wire.ts';
@@ -49,8 +49,9 @@ function receive(call: Call, intake: Intake, maxBytes: number): Promise<Form> {
           `the part "${part.field}" is not taken here: files go in parts named "files"`,
         );
       }
-      pathBelow(ROOT, part.filename); // refuses a bad name before its bytes are read
-      return intake.receive(body, { maxBytes });
+      // Refuses a bad name before its bytes are read. A prefix may come after the parts, so the path is a guess until the end.
+      const replacing = pathBelow(prefixOf(part.fields), part.filename);
+      return intake.receive(body, { maxBytes, replacing });
     },
     { maxParts: MAX_PARTS },
   );
@@ -67,7 +68,7 @@ function placementsOf(form: Form, call: Call): readonly Placement[] {
       'If-Match and If-None-Match are about one file; send each in an upload of its own',
     );
   }
-  const prefix = parseDirectory(form.fields.path ?? '');
+  const prefix = prefixOf(form.fields);
   const taken = new Set<TreePath>();
   return form.parts.map(({ filename, staged }) => {
     const path = pathBelow(prefix, filename);
@@ -77,6 +78,10 @@ function placementsOf(form: Form, call: Call): readonly Placement[] {
     taken.add(path);
     return { path, staged, mode: 'upsert', expected };
   });
+}
+
+function prefixOf(fields: Form['fields']): TreePath {
+  return parseDirectory(fields.path ?? '');
 }
 
 function pathBelow(prefix: TreePath, filename: string): TreePath {
