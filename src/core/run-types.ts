@@ -65,6 +65,7 @@ export interface Runs {
   get(grant: Grant, agent: AgentId, run: RunId): Promise<Run>;
   list(grant: Grant, agent: AgentId, page: PageRequest): Promise<PageOf<Run>>;
   seeded(run: RunId, page: PageRequest): Promise<PageOf<Seeded>>;
+  /** By path within a page; the pages stay the same while a live run is captured. */
   outputs(grant: Grant, run: RunId, page: PageRequest): Promise<PageOf<FileObject>>;
   skipped(run: RunId): Promise<readonly Skipped[]>;
   /** @throws not_found, conflict (finished) */

@@ -7,11 +7,10 @@ import { deliver, deliverMissed } from './delivery.ts';
 import { type LiveCaptures, openLiveCaptures } from './live-capture.ts';
 import { decodeCursor, pageOf } from './paging.ts';
 import { endedOtherwise, finishRun } from './run-finish.ts';
-import { seededPage, skippedOf } from './run-pages.ts';
+import { outputsPage, seededPage, skippedOf } from './run-pages.ts';
 import { type RunParts, recordEnd, toRun } from './run-parts.ts';
 import { adoptRuns, type Recovery, sweepRuns } from './run-recovery.ts';
 import { type Preparations, seedOnce, startRun } from './run-start.ts';
-import { systemGrant } from './system-grant.ts';
 
 export type { RunParts } from './run-parts.ts';
 
@@ -115,12 +114,7 @@ function pages(parts: RunParts): Pick<Runs, 'get' | 'list' | 'seeded' | 'outputs
     },
 
     seeded: (run, page) => seededPage(parts.db, run, page),
-    outputs: (grant, run, page) =>
-      parts.objects.list(
-        { ...systemGrant(grant.tenant), user: grant.user },
-        { runId: run, purpose: 'agent_output' },
-        page,
-      ),
+    outputs: (grant, run, page) => outputsPage(parts.db, grant, run, page),
     skipped: (run) => skippedOf(parts.db, run),
   };
 }

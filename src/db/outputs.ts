@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import { fromPathKey, pathHash, pathKey } from './path-key.ts';
-import type { Database, OutputRow } from './schema.ts';
+import type { Database, ObjectRow, OutputRow } from './schema.ts';
 
 export type StoredOutput = Omit<Selectable<OutputRow>, 'path_hash'>;
 
@@ -47,6 +47,32 @@ export async function pageOutputs(
   if (after !== null) query = query.where('path_hash', '>', pathHash(after));
   const rows = await query.orderBy('path_hash').limit(limit).execute();
   return rows.map(asStored);
+}
+
+/** An object with the place of its path among the outputs of its run. */
+export type KeptOutput = ObjectRow & Pick<OutputRow, 'path_hash'>;
+
+/**
+ * What was kept of a run and is there still: those that come after the place `after`, of one user where one is given. Their
+ * order has no meaning, but stays the same while outputs come and go.
+ */
+export async function pageKept(
+  db: Database,
+  of: { readonly tenant: string; readonly runId: string; readonly userId: string | null },
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<readonly KeptOutput[]> {
+  let query = db
+    .selectFrom('outputs')
+    .innerJoin('objects', 'objects.id', 'outputs.object_id')
+    .selectAll('objects')
+    .select('outputs.path_hash')
+    .where('outputs.run_id', '=', of.runId)
+    .where('objects.tenant', '=', of.tenant)
+    .where('objects.status', '=', 'uploaded');
+  if (of.userId !== null) query = query.where('objects.user_id', '=', of.userId);
+  if (page.after !== null) query = query.where('outputs.path_hash', '>', page.after);
+  const rows = await query.orderBy('outputs.path_hash').limit(page.limit).execute();
+  return rows.map((row) => ({ ...row, path: row.path === null ? null : fromPathKey(row.path) }));
 }
 
 /** What could not be kept and why, sorted by path. Where there is more than `limit`, it is always the same part. */

@@ -53,6 +53,32 @@ describe.each(DATABASES)('capture on $name', (kind) => {
     expect(await house.skipped(run)).toEqual([]);
   });
 
+  it('runs.outputs are sorted by path, and their pages stay the same while more are captured', async () => {
+    const run = await start();
+    const pageFrom = (cursor: string | null, limit: number) =>
+      house.runs.outputs(house.grant, run.id, { limit, cursor });
+    const names = Array.from({ length: 30 }, (_, n) => `out/${String(n).padStart(2, '0')}`);
+    for (const name of names.slice(0, 20)) writeFileSync(house.made(name), name);
+    await until(async () => (await house.outputs(run)).length === 20, 'the first files are captured live');
+    const whole = await pageFrom(null, 100);
+    expect(whole.items.map(({ path }) => path)).toEqual(names.slice(0, 20));
+
+    const first = await pageFrom(null, 9);
+    for (const name of names.slice(20)) writeFileSync(house.made(name), name);
+    await house.objects.remove(house.grant, first.items[0]?.id as ObjectId);
+    await house.finish(run);
+    const met = first.items.map(({ path }) => path);
+    for (let { next } = first; next !== null; ) {
+      const page = await pageFrom(next, 9);
+      met.push(...page.items.map(({ path }) => path));
+      next = page.next;
+    }
+    expect(new Set(met).size).toBe(met.length);
+    expect(met).toEqual(expect.arrayContaining(names.slice(0, 20)));
+    const other = { ...house.grant, user: 'another' };
+    expect(await house.runs.outputs(other, run.id, { limit: 9, cursor: null })).toEqual({ items: [], next: null });
+  });
+
   it('runs.finish takes a touch for no change, and new bytes under the old size and time for one', async () => {
     const run = await start();
     const outputs = await finishAfter(run, () => {

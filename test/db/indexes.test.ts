@@ -54,6 +54,7 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   usedUpWorkspaces: (db) => runs.usedUpWorkspaces(db, 10),
   pageManifest: (db) => manifest.pageManifest(db, { tenant: 't', agent: 'a' }, 'x', 10),
   pageOutputs: (db) => outputs.pageOutputs(db, 'r', 'x', 10),
+  pageKept: (db) => outputs.pageKept(db, { tenant: 't', runId: 'r', userId: 'u' }, { after: 'x', limit: 10 }),
   skippedOutputs: (db) => outputs.skippedOutputs(db, 'r', 10),
   getAttributes: (db) => attributes.getAttributes(db, account, 'a'),
   moveAttributes: (db) => attributes.moveAttributes(db, account, 'a', 'b'),
