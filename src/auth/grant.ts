@@ -17,7 +17,7 @@ export const SCOPES = [
 export type Scope = (typeof SCOPES)[number];
 
 /** What no scope in the credential means: all but admin. */
-export const DEFAULT_SCOPES: ReadonlySet<Scope> = new Set(SCOPES.filter((scope) => scope !== 'admin'));
+const DEFAULT_SCOPES: ReadonlySet<Scope> = new Set(SCOPES.filter((scope) => scope !== 'admin'));
 
 const AGENT_DEFAULT: readonly Scope[] = ['workspace:read', 'workspace:write', 'files:read', 'files:write'];
 const NEVER_AGENT: ReadonlySet<Scope> = new Set(['store:write', 'runs:write', 'usage:read', 'admin']);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type DaemonProcess, filesBelow, startProcess, token } from '../support/process.ts';
 import { until } from '../support/wait.ts';
 
-export const TENANT = 'acme';
+const TENANT = 'acme';
 export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 4);
 
 /** One data root whose daemon is killed and started again, and what a client of it needs. */
