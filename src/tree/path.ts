@@ -24,19 +24,34 @@ const ESCAPE_BASE = 0xdc00;
 export function parsePath(text: string): TreePath {
   const relative = text.replace(/^\/+/, '');
   if (relative === '') return ROOT;
+  demandShort(relative);
   if (!relative.isWellFormed()) throw new FsError('invalid_path', 'the path is not valid Unicode text');
   return checked(relative);
 }
 
 /** As `parsePath`, but a trailing slash is fine, as people write directories. @throws invalid_path */
 export function parseDirectory(text: string): TreePath {
-  return parsePath(text.replace(/\/+$/, ''));
+  let end = text.length;
+  // Not /\/+$/: that takes the square of the slashes in the middle.
+  while (text[end - 1] === '/') end -= 1;
+  return parsePath(text.slice(0, end));
 }
 
 /** Parses raw bytes (the decoded `path_b64`), which need not be UTF-8. @throws invalid_path */
 export function pathFromBytes(bytes: Uint8Array): TreePath {
   const relative = decodeName(Buffer.from(bytes)).replace(/^\/+/, '');
-  return relative === '' ? ROOT : checked(relative);
+  if (relative === '') return ROOT;
+  demandShort(relative);
+  return checked(relative);
+}
+
+/** Before anything else: a refusal repeats the path, and a request may carry one of many megabytes. */
+function demandShort(relative: string): void {
+  if (relative.length > MAX_PATH_BYTES) throw tooLong();
+}
+
+function tooLong(): FsError {
+  return new FsError('invalid_path', `the path is longer than ${MAX_PATH_BYTES} bytes`);
 }
 
 function checked(relative: string): TreePath {
@@ -58,9 +73,7 @@ function checked(relative: string): TreePath {
       throw new FsError('invalid_path', `a name in the path is longer than ${MAX_SEGMENT_BYTES} bytes`);
     }
   }
-  if (encodePath(relative).length > MAX_PATH_BYTES) {
-    throw new FsError('invalid_path', `the path is longer than ${MAX_PATH_BYTES} bytes`);
-  }
+  if (encodePath(relative).length > MAX_PATH_BYTES) throw tooLong();
   return relative as TreePath;
 }
 
