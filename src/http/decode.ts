@@ -8,6 +8,8 @@ import { FsError } from '../errors.ts';
 
 // Deeper than any documented body, and far from what would exhaust the stack.
 const MAX_DEPTH = 100;
+// More than any documented body, and far from what would exhaust the memory: each is an object, copied and validated.
+const MAX_VALUES = 100_000;
 const POISONED = new Set(['__proto__', 'constructor', 'prototype']);
 // What clients store for themselves: the keys inside are theirs, spelled as they like.
 const VERBATIM = 'metadata';
@@ -26,6 +28,7 @@ function decodeUtf8(bytes: Uint8Array, what: string): string {
 /** The JSON value in these bytes with its field names in snake_case; `{}` where there are none. @throws invalid_request */
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return {};
+  demandFewValues(bytes);
   const text = decodeUtf8(bytes, 'the JSON body');
   let value: unknown;
   try {
@@ -35,6 +38,30 @@ export function parseJson(bytes: Uint8Array): unknown {
     throw new FsError('invalid_request', 'the body is not valid JSON');
   }
   return normaliseKeys(value);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const BEFORE_A_VALUE: ReadonlySet<number | undefined> = new Set(Buffer.from(',[{'));
+
+/** Sixty megabytes of `{},` are four gigabytes of objects: they are counted before there are any. @throws invalid_request */
+function demandFewValues(bytes: Uint8Array): void {
+  let values = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (bytes[at] === QUOTE) at = endOfText(bytes, at);
+    else if (BEFORE_A_VALUE.has(bytes[at])) values += 1;
+    if (values > MAX_VALUES) throw new FsError('invalid_request', `the JSON body has more than ${MAX_VALUES} values`);
+  }
+}
+
+/** Where the quote is that ends the text begun at `start`. */
+function endOfText(bytes: Uint8Array, start: number): number {
+  for (let end = bytes.indexOf(QUOTE, start + 1); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
+    let escapes = 0;
+    while (bytes[end - 1 - escapes] === BACKSLASH) escapes += 1;
+    if (escapes % 2 === 0) return end;
+  }
+  return bytes.length;
 }
 
 /** A copy with every field name in snake_case, but for what lies inside `metadata`. @throws invalid_request */
