@@ -1,9 +1,13 @@
+import { FsError } from '../errors.ts';
 import type { TreePath } from '../tree/path.ts';
 import type { CaptureRules } from './core.ts';
-import { parseGlob } from './globs.ts';
+import { type Glob, parseGlob } from './globs.ts';
 
 /** What is never captured unless `exclude` says otherwise. Hidden files and directories cover `.git/` and `.cache/`. */
 export const DEFAULT_EXCLUDE: readonly string[] = ['.git/', 'node_modules/', '__pycache__/', '.cache/', '.*', '.*/'];
+
+// Every changed path is held against every pattern, on the event loop.
+const MAX_WEIGHT = 64 * 1024;
 
 export const CAPTURE_ALL: CaptureRules = { enabled: true, include: [], exclude: null };
 
@@ -13,18 +17,35 @@ export const CAPTURE_ALL: CaptureRules = { enabled: true, include: [], exclude: 
  * at the root. @throws invalid_request, invalid_path for a pattern that is none
  */
 export function captureFilter(rules: CaptureRules): (path: TreePath) => boolean {
-  const include = rules.include.map(matcher);
-  const exclude = (rules.exclude ?? DEFAULT_EXCLUDE).map(matcher);
+  const include = rules.include.map(globOf);
+  const exclude = (rules.exclude ?? DEFAULT_EXCLUDE).map(globOf);
+  demandLight([...include, ...exclude]);
   return (path) => {
-    const wanted = include.length === 0 || include.some((matches) => matches(path));
-    return wanted && !exclude.some((matches) => matches(path));
+    const wanted = include.length === 0 || include.some((glob) => glob.matches(path));
+    return wanted && !exclude.some((glob) => glob.matches(path));
   };
 }
 
-function matcher(pattern: string): (path: TreePath) => boolean {
+function demandLight(globs: readonly Glob[]): void {
+  const weight = globs.reduce((sum, glob) => sum + glob.weight, 0);
+  if (weight <= MAX_WEIGHT) return;
+  throw new FsError(
+    'invalid_request',
+    `the capture patterns have more than ${MAX_WEIGHT} characters with all their alternatives; ask for fewer`,
+  );
+}
+
+function globOf(pattern: string): Glob {
   const isDirectory = pattern.endsWith('/');
-  const body = pattern.replace(/\/+$/, '');
+  const body = withoutSlashes(pattern);
   const anchored = body.startsWith('/') || body.replace(/^\/+/, '').includes('/');
   const glob = `${anchored ? '' : '**/'}${body.replace(/^\/+/, '')}${isDirectory ? '/**' : ''}`;
-  return parseGlob(glob, { hidden: true }).matches;
+  return parseGlob(glob, { hidden: true });
+}
+
+/** Not by /\/+$/: that takes the square of the slashes in the middle. */
+function withoutSlashes(pattern: string): string {
+  let end = pattern.length;
+  while (pattern[end - 1] === '/') end -= 1;
+  return pattern.slice(0, end);
 }

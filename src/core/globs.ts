@@ -13,6 +13,8 @@ export interface Glob {
   readonly base: TreePath;
   /** Levels below the base that a match can lie, or null for any number. */
   readonly depth: number | null;
+  /** Characters of all its alternatives: with the length of a path, the bound on the time that matching takes. */
+  readonly weight: number;
   matches(path: TreePath): boolean;
 }
 
@@ -50,6 +52,7 @@ export function parseGlob(text: string, options: GlobOptions): Glob {
     text,
     base,
     depth: unbounded ? null : Math.max(...alternatives.map((segments) => segments.length)) - baseDepth,
+    weight: patterns.reduce((sum, pattern) => sum + pattern.length, 0),
     matches: (path) => {
       const names = segmentsOf(path);
       return alternatives.some((segments) => matchSegments(segments, names, options.hidden));
