@@ -32,6 +32,14 @@ function modeOf(stats: BigIntStats): number {
   return Number(stats.mode & PERMISSION_BITS);
 }
 
+// Years of four digits. Some disks hold times that no Date can, and a process in the tree may set any.
+const EARLIEST_MS = Date.parse('0000-01-01T00:00:00.000Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+function dateOf(nanoseconds: bigint): Date {
+  return new Date(Math.min(Math.max(Number(nanoseconds / 1_000_000n), EARLIEST_MS), LATEST_MS));
+}
+
 export function entryOf(path: TreePath, stats: BigIntStats, target: string | null): Entry {
   const kind = kindOf(stats);
   return {
@@ -41,8 +49,8 @@ export function entryOf(path: TreePath, stats: BigIntStats, target: string | nul
     charged: chargedOf(stats),
     target,
     mode: modeOf(stats),
-    modifiedAt: stats.mtime,
-    createdAt: stats.birthtimeNs === 0n ? stats.ctime : stats.birthtime,
+    modifiedAt: dateOf(stats.mtimeNs),
+    createdAt: dateOf(stats.birthtimeNs === 0n ? stats.ctimeNs : stats.birthtimeNs),
     version: [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].map((part) => part.toString(16)).join('-'),
     inode: inodeOf(stats),
     links: Number(stats.nlink),
