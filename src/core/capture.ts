@@ -10,7 +10,7 @@ import { captureFilter } from './capture-rules.ts';
 import { concurrently, inBatches } from './concurrently.ts';
 import type { ReadVolume } from './core.ts';
 import { keepOutput, type OutputKeeper, reasonOf, recordSkipped } from './keep-output.ts';
-import { BATCH, hashFile, settledVersion } from './manifest.ts';
+import { BATCH, hashFile, settledVersion, UNREAD } from './manifest.ts';
 import { captureRulesOf, type RunParts, storedPath, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
 
 const FILES_AT_ONCE = 12;
@@ -118,6 +118,7 @@ async function consider(
 
 /** New bytes of the old size, or the old bytes touched? Only the content can tell. */
 async function isUnchanged({ parts, run, volume }: OutputKeeper, before: StoredFile): Promise<boolean> {
+  if (before.sha256 === UNREAD) return false;
   const { entry, sha256 } = await hashFile(volume, storedPath(before.path));
   if (sha256 !== before.sha256) return false;
   const version = settledVersion(entry, parts.clock());

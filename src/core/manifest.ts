@@ -19,6 +19,9 @@ import { WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
 export const BATCH = 400;
 
 const HASHES_AT_ONCE = 4;
+// A hole costs its maker nothing and whoever reads it as much as data. Disks that compress make small ones everywhere.
+const HOLES_FREE_BYTES = 1024 ** 3;
+const HOLES_PER_BYTE = 8;
 /** Two writes within one tick of the disk's clock leave the same times, so a version this fresh proves nothing later. */
 const FRESH_MS = 2_000;
 
@@ -30,9 +33,12 @@ export function settledVersion(entry: Entry, now: Date): string {
   return now.getTime() - entry.modifiedAt.getTime() < FRESH_MS ? '' : entry.version;
 }
 
+/** The hash of a file that was not read: equal to none, so that of such a file any change counts, also a touch. */
+export const UNREAD = '';
+
 /**
  * Records what the workspace holds: every regular file with its hash. A file is read only when neither `known` nor what
- * was recorded before has this version of it. Memory grows with the number of files by their names only.
+ * was recorded before has this version of it, and not when there are far more holes to read than data. Memory grows with the number of files by their names only.
  * @throws too_large when the workspace is too big to be looked through; a file that cannot be read is left out
  */
 export async function takeManifest(
@@ -43,6 +49,7 @@ export async function takeManifest(
   now: () => Date,
 ): Promise<void> {
   const seen = new Set<TreePath>();
+  const isWorthReading = holesBound();
   for await (const batch of inBatches(regularFiles(volume), BATCH)) {
     const before = await findInManifest(
       db,
@@ -50,7 +57,9 @@ export async function takeManifest(
       batch.map((entry) => entry.path),
     );
     const changed = batch.filter((entry) => before.get(entry.path)?.version !== entry.version);
-    const files = await concurrently(changed, HASHES_AT_ONCE, (entry) => describe(volume, entry, known, now));
+    const files = await concurrently(changed, HASHES_AT_ONCE, (entry) =>
+      describe(volume, entry, { known, now, isWorthReading }),
+    );
     const recorded = files.filter((file) => file !== null);
     await putInManifest(db, of, recorded);
     const unread = new Set(changed.map((entry) => entry.path));
@@ -58,6 +67,18 @@ export async function takeManifest(
     for (const entry of batch) if (!unread.has(entry.path)) seen.add(entry.path);
   }
   await forgetOthers(db, of, seen);
+}
+
+/** Tells of one file after the other whether to read it. */
+function holesBound(): (entry: Entry) => boolean {
+  let holes = 0;
+  let data = 0;
+  return ({ size, charged }) => {
+    data += charged;
+    if (holes + size - charged > HOLES_FREE_BYTES + HOLES_PER_BYTE * data) return false;
+    holes += size - charged;
+    return true;
+  };
 }
 
 async function* regularFiles(volume: ReadVolume): AsyncGenerator<Entry> {
@@ -70,16 +91,22 @@ async function* regularFiles(volume: ReadVolume): AsyncGenerator<Entry> {
   }
 }
 
+interface Looking {
+  readonly known: Known;
+  readonly now: () => Date;
+  readonly isWorthReading: (entry: Entry) => boolean;
+}
+
 /** null where the file is gone or cannot be read: then whatever is found there at the end counts as new. */
 async function describe(
   volume: ReadVolume,
   entry: Entry,
-  known: Known,
-  now: () => Date,
+  { known, now, isWorthReading }: Looking,
 ): Promise<(StoredFile & { path: TreePath }) | null> {
   const { path, size } = entry;
   const copied = known.get(path);
   if (copied?.version === entry.version) return { path, size, version: entry.version, sha256: copied.sha256 };
+  if (!isWorthReading(entry)) return { path, size, version: settledVersion(entry, now()), sha256: UNREAD };
   const hashed = await hashFile(volume, path).catch(unreadable);
   if (hashed === null) return null;
   return { path, size: hashed.entry.size, version: settledVersion(hashed.entry, now()), sha256: hashed.sha256 };
