@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { addAbortSignal } from 'node:stream';
 import fresh from 'fresh';
 import type { z } from 'zod';
 import type { Core } from '../../../core/core.ts';
@@ -42,7 +43,7 @@ export function readRoute(core: Core, jsonMaxBytes: number): Route {
       const file = await (await openToRead(core, call)).open(path);
       if (asksBytes) return bytesReply(file, query.raw);
       if (isFresh(call, file.entry)) return notModified(file);
-      return asksLines ? linesReply(file, query, jsonMaxBytes) : wholeReply(file, query, jsonMaxBytes);
+      return asksLines ? linesReply(file, query, jsonMaxBytes, call.signal) : wholeReply(file, query, jsonMaxBytes);
     },
   };
 }
@@ -78,9 +79,10 @@ async function wholeReply(file: OpenFile, query: ReadQuery, maxBytes: number): P
   }
 }
 
-async function linesReply(file: OpenFile, query: ReadQuery, maxBytes: number): Promise<Reply> {
+async function linesReply(file: OpenFile, query: ReadQuery, maxBytes: number, signal: AbortSignal): Promise<Reply> {
   const wanted = { offset: query.offset ?? 1, limit: query.limit ?? Number.MAX_SAFE_INTEGER };
-  const lines = await readLines(file.stream(), wanted, maxBytes);
+  // A file of nothing but a hole can be read for days: not for a client that went away.
+  const lines = await readLines(addAbortSignal(signal, file.stream()), wanted, maxBytes);
   return jsonReply(file.entry, written(lines.content, query.encoding, lines.isText), {
     total_lines: lines.total,
     start_line: lines.start,
