@@ -37,9 +37,17 @@ export interface DaemonProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts it on a free port and waits for the listening line. */
-export async function startProcess(dataDir: string, env: Record<string, string> = {}): Promise<DaemonProcess> {
-  const child = spawn(process.execPath, [MAIN], {
+/**
+ * Starts it on a free port and waits for the listening line.
+ * @param under a command that it runs under, such as `prlimit --nofile=64`; `pid` is then that command's
+ */
+export async function startProcess(
+  dataDir: string,
+  env: Record<string, string> = {},
+  under: readonly string[] = [],
+): Promise<DaemonProcess> {
+  const [command = process.execPath, ...args] = [...under, process.execPath, MAIN];
+  const child = spawn(command, args, {
     env: {
       PATH: process.env.PATH ?? '',
       DATA_DIR: dataDir,
