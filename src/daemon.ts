@@ -17,7 +17,7 @@ import { openApiDocument } from './http/openapi.ts';
 import { mountedRoutes } from './http/routes.ts';
 import { buildApp } from './http/serve.ts';
 import { type Log, openLog } from './log.ts';
-import { openSecrets, type Secrets } from './secrets.ts';
+import { makeDataRoot, openSecrets, type Secrets } from './secrets.ts';
 import { type DataRoot, openDataRoot } from './tree/root.ts';
 
 /** How long requests in flight may take to finish once the daemon closes. */
@@ -82,6 +82,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
   const log = options.log ?? openLog(config);
   const { dataDir, durability } = config;
   const instance = randomUUID();
+  await makeDataRoot(config);
   const root = await openDataRoot({ path: dataDir, instance, durability, owner: ownerOf(config) });
   const secrets = await openSecrets(dataDir, config, log);
   const onError = (error: Error) => log.error({ err: error }, 'a database connection failed');

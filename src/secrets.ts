@@ -35,11 +35,21 @@ export async function openSecrets(
   };
 }
 
-/** Makes the data root where no daemon has run yet, so that a database can be made in it. */
-export async function makeDataRoot(dataDir: string): Promise<void> {
-  await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
+// SQLite gives its other files the mode of this one.
+const SQLITE_FILE = /^sqlite:(?:\/\/(?=\/))?(?!:memory:)(.+)$/;
+
+/**
+ * Makes the data root, and the file of a SQLite database, where no daemon has run yet: for the daemon's user alone. What is
+ * there already keeps its mode.
+ */
+export async function makeDataRoot(config: { readonly dataDir: string; readonly databaseUrl: string }): Promise<void> {
+  await mkdir(config.dataDir, { recursive: true, mode: DIRECTORY_MODE }).catch((error: unknown) => {
     throw toFsError(error, 'the data root');
   });
+  const [, file] = SQLITE_FILE.exec(config.databaseUrl) ?? [];
+  if (file === undefined) return;
+  const made = await open(file, 'a', FILE_MODE).catch(() => null); // the driver says what is wrong with it
+  await made?.close();
 }
 
 interface Keeper {

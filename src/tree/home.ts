@@ -42,10 +42,11 @@ export async function makeHome(disk: RootDisk, segments: readonly string[]): Pro
     stagingPath: `${path}/staging`,
     asides: { areUnflushed: false },
   };
+  // The way to a tree is the daemon's alone: a container comes to its tree by its mount, and nobody by a path.
   // The tree is made last: where it is, the rest is.
   if ((await orNull(lstat(home.hostPath), 'ENOENT')) !== null) return home;
   for (let depth = 1; depth <= segments.length; depth++) {
-    await makeDirectory(disk, [disk.path, ...segments.slice(0, depth)].join('/'));
+    await makeDirectory(disk, [disk.path, ...segments.slice(0, depth)].join('/'), PRIVATE);
   }
   await makeDirectory(disk, home.stagingPath, PRIVATE);
   if (await makeDirectory(disk, home.hostPath)) await giveStaged(home, home.hostPath);

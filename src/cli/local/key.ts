@@ -68,7 +68,7 @@ async function demandUsable(db: Database, tenant: TenantId, config: Config): Pro
 }
 
 async function withDatabase<T>(config: Config, use: (db: Database) => Promise<T>): Promise<T> {
-  await makeDataRoot(config.dataDir);
+  await makeDataRoot(config);
   const { db, close } = await openDatabase(config.databaseUrl, { durability: config.durability });
   try {
     return await use(db);
