@@ -15,7 +15,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/("(?:authorization|(?:set-)?cookie|x-api-key|x-sapiom-api-key)":\[?")(?:[^"\\]|\\.)*"/gi, `$1${CENSORED}"`],
   [/wsk_[0-9a-f]+_[0-9a-f]+/g, CENSORED],
   [/\b(bearer\s+)[^\s"\\]+/gi, `$1${CENSORED}`],
-  [/([?&]token=)[^\s"&\\]*/gi, `$1${CENSORED}`],
+  [/\b(token=)[^\s"&\\]*/gi, `$1${CENSORED}`],
   [/(:\/\/[^\s:/@"\\]*:)[^\s/@"\\]+@/g, `$1${CENSORED}@`],
 ];
 
