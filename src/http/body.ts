@@ -21,8 +21,8 @@ export interface IncomingBody {
   /** Bytes handed on so far. */
   readonly received: number;
   /**
-   * The bytes; the same stream each time. The first call sends the `100 Continue` that the client may wait for, and
-   * starts to demand the floor. Destroying it leaves the connection open for the answer. A client that goes away
+   * The bytes; the same stream each time. Its first read sends the `100 Continue` that the client may wait for, and
+   * starts to demand the floor: what is refused before that is never sent. Destroying it leaves the connection open for the answer. A client that goes away
    * destroys it with `invalid_request`.
    */
   stream(): Readable;
@@ -35,7 +35,7 @@ export interface IncomingBody {
 
 /** Takes charge of a request's body. */
 export function openBody(req: IncomingMessage, res: ServerResponse, floor: UploadFloor): IncomingBody {
-  const count = { received: 0, heldBack: false };
+  const count = { received: 0, heldBack: false, wanted: false };
   let stream: Readable | null = null;
   // A connection cut without a reader would be an uncaught error.
   req.on('error', () => stream?.destroy(cutOff()));
@@ -45,10 +45,12 @@ export function openBody(req: IncomingMessage, res: ServerResponse, floor: Uploa
     },
     stream() {
       if (stream !== null) return stream;
-      if (awaitsContinue(req)) res.writeContinue();
-      stream = detachedFrom(req, count);
-      demandFloor(stream, count, floor);
-      return stream;
+      const body = detachedFrom(req, count, () => {
+        if (awaitsContinue(req)) res.writeContinue();
+        demandFloor(body, count, floor);
+      });
+      stream = body;
+      return body;
     },
     async settle() {
       stream?.destroy();
@@ -56,7 +58,7 @@ export function openBody(req: IncomingMessage, res: ServerResponse, floor: Uploa
         req.resume();
         return;
       }
-      const isAwaiting = stream === null && awaitsContinue(req);
+      const isAwaiting = !count.wanted && awaitsContinue(req);
       if (!isAwaiting && (await drained(req))) return;
       res.setHeader('connection', 'close');
       lingerOnClose(req);
@@ -77,9 +79,11 @@ interface Count {
   received: number;
   /** True when a slow reader, not the client, held the bytes back since the last look. */
   heldBack: boolean;
+  /** True once the stream was read from. */
+  wanted: boolean;
 }
 
-function detachedFrom(req: IncomingMessage, count: Count): Readable {
+function detachedFrom(req: IncomingMessage, count: Count, onWanted: () => void): Readable {
   const onData = (chunk: Buffer) => {
     count.received += chunk.length;
     if (body.push(chunk)) return;
@@ -93,6 +97,10 @@ function detachedFrom(req: IncomingMessage, count: Count): Readable {
   };
   const body = new Readable({
     read: () => {
+      if (!count.wanted) {
+        count.wanted = true;
+        onWanted();
+      }
       if (req.listenerCount('data') === 0) req.on('data', onData);
       req.resume();
     },
