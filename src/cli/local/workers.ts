@@ -7,8 +7,10 @@ import { GRACE_MS, STOP_WORKER, untilToldToStop } from './shutdown.ts';
 const PRIMARY_GRACE_MS = GRACE_MS + 5000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
-// A worker that lived this long did not die of its start
+// A worker that lived this long is not one of a row that dies of the same thing
 const HEALTHY_MS = 60_000;
+// One that listened did not die of its start, and clients wait for its successor
+const LONGEST_PAUSE_AFTER_LISTENING_MS = 1000;
 
 /** What a worker tells its primary once it accepts requests: the lines that announce the daemon. */
 interface Listening {
@@ -41,11 +43,16 @@ export async function superviseWorkers(
     PRIMARY_GRACE_MS,
   );
 
+  const listening = new Set<number>();
+  cluster.on('listening', ({ id }) => listening.add(id));
+
   function replaceWhenDead(worker: Worker, pauseMs: number): void {
     const startedAt = performance.now();
     worker.once('exit', (code, signal) => {
       if (stopping) return;
-      const pause = performance.now() - startedAt > HEALTHY_MS ? FIRST_PAUSE_MS : pauseMs;
+      const wasHealthy = performance.now() - startedAt > HEALTHY_MS;
+      const longest = listening.delete(worker.id) ? LONGEST_PAUSE_AFTER_LISTENING_MS : LONGEST_PAUSE_MS;
+      const pause = wasHealthy ? FIRST_PAUSE_MS : Math.min(pauseMs, longest);
       log.error(
         { worker: worker.process.pid, code, signal, pauseMs: pause },
         'a worker ended; another takes its place',
