@@ -43,7 +43,7 @@ describe('kill -9 during finishes', () => {
   it(
     `runs.finish: ${ROUNDS} kills lose no output and capture none twice`,
     async () => {
-      const fleet = await Fleet.start();
+      await using fleet = await Fleet.start();
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       for (let round = 0; round < ROUNDS; round++) {
         const run = await fleet.json<RunBody>('/agent/a1/runs', 'POST', {});

@@ -11,6 +11,7 @@ export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 4);
 export class Fleet {
   readonly dataDir: string;
   #daemon: DaemonProcess;
+  #ended = false;
   readonly #env: Record<string, string>;
   readonly #bearer = `Bearer ${token({ tenant: TENANT })}`;
   readonly #admin = `Bearer ${token({ tenant: TENANT, scope: 'admin' })}`;
@@ -43,11 +44,16 @@ export class Fleet {
     this.#daemon = await startProcess(this.dataDir, this.#env);
   }
 
-  /** Ends the daemon in good order and removes the root. */
+  /** Ends the daemon in good order; its exit code. */
   async end(): Promise<number | null> {
-    const code = await this.#daemon.stop();
+    this.#ended = true;
+    return this.#daemon.stop();
+  }
+
+  /** However the test went, nothing of it stays. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) await this.#daemon.kill();
     await rm(this.dataDir, { recursive: true, force: true });
-    return code;
   }
 
   request(path: string, init: RequestInit & { duplex?: 'half' } = {}): Promise<Response> {

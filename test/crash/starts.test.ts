@@ -53,7 +53,7 @@ describe('kill -9 during run starts', () => {
   it(
     `runs.start: ${ROUNDS} kills leave the seeds whole or what was there before`,
     async () => {
-      const fleet = await Fleet.start();
+      await using fleet = await Fleet.start();
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       await fillStore(fleet);
       const outcomes = { running: 0, rolledBack: 0 };

@@ -72,7 +72,7 @@ describe('kill -9 during uploads', () => {
   it(
     `store.upload and filesystem.update lose nothing acknowledged in ${ROUNDS} kills`,
     async () => {
-      const fleet = await Fleet.start();
+      await using fleet = await Fleet.start();
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       let acknowledged = 0;
       let version = 0;

@@ -59,7 +59,7 @@ describe('kill -9 of one worker of two', () => {
   it(
     `the other's uploads in flight are whole through ${ROUNDS} kills`,
     async () => {
-      const fleet = await Fleet.start({ WORKERS: '2', LOG_LEVEL: 'info' });
+      await using fleet = await Fleet.start({ WORKERS: '2', LOG_LEVEL: 'info' });
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       let survived = 0;
       for (let round = 0; round < ROUNDS; round++) {
