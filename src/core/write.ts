@@ -57,5 +57,6 @@ async function receive(
     maxBytes: options.maxBytes,
     onBytes: (total) => cover(total, 'ahead'),
     mode: options.permissions ?? kept,
+    flush: true,
   });
 }

@@ -38,7 +38,7 @@ async function copyTo(disk: HomeDisk, source: OpenedFile, name: string, mode: nu
   try {
     const hash = sha256 ?? (await hashOf(handle));
     await handle.utimes(source.entry.modifiedAt, source.entry.modifiedAt);
-    return await stagedFile(disk, name, handle, mode, hash);
+    return await stagedFile(disk, name, handle, { mode, sha256: hash, isFlushed: false });
   } finally {
     await handle.close();
   }

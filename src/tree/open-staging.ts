@@ -42,7 +42,7 @@ async function symlink(disk: HomeDisk, target: string): Promise<Placeable> {
 async function flush(disk: HomeDisk, staged: Iterable<Placeable>): Promise<void> {
   if (!disk.isDurable) return;
   // A link has no content of its own, and a copied directory was flushed as it was made.
-  const files = [...staged].filter(({ kind }) => kind === 'file');
+  const files = [...staged].filter(({ kind, isFlushed }) => kind === 'file' && !isFlushed);
   await forEachOf(files, FLUSHES_AT_ONCE, ({ name }) => onDisk(flushPath(inStaging(disk, name))));
 }
 
@@ -54,6 +54,7 @@ async function restore(disk: HomeDisk, tree: Tree, aside: string, path: TreePath
     name: aside,
     kind,
     inode: inodeOf(stats),
+    isFlushed: true,
     discard: async () => void (await free(disk, aside)),
   } as const;
   await tree.place(path, kept, 'upsert');

@@ -5,6 +5,8 @@ export interface Placeable {
   readonly kind: 'file' | 'symlink' | 'directory';
   /** The inode, so that what was placed can be recognised later; see Entry.inode. */
   readonly inode: string;
+  /** True where its content survives a power cut already. */
+  readonly isFlushed: boolean;
   /** Removes it unless it was placed. Never throws. */
   discard(): Promise<void>;
 }

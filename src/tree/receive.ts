@@ -23,7 +23,8 @@ export async function receive(disk: HomeDisk, body: Readable, options: ReceiveOp
     const writer = new FileWriter(handle);
     await pour(body, writer, options, (bytes) => disk.stagedBytes.add(name, bytes));
     const sha256 = await writer.end();
-    return await onDisk(stagedFile(disk, name, handle, mode, sha256));
+    const isFlushed = (options.flush ?? false) && disk.isDurable;
+    return await onDisk(stagedFile(disk, name, handle, { mode, sha256, isFlushed }));
   } catch (error) {
     disk.stagedBytes.forget(name);
     await orNull(unlink(path), 'ENOENT');

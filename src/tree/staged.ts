@@ -9,16 +9,17 @@ import { chargedOf, inodeOf } from './stats.ts';
 
 const ALL_MODE_BITS = 0o7777n;
 
-/** What was just written through `handle`, with the mode and owner it is to have. */
+/** What was just written through `handle`, with the mode and owner it is to have; flushed, where it is to be. */
 export async function stagedFile(
   disk: HomeDisk,
   name: string,
   handle: FileHandle,
-  mode: number,
-  sha256: string,
+  { mode, sha256, isFlushed }: { readonly mode: number; readonly sha256: string; readonly isFlushed: boolean },
 ): Promise<Staged> {
   const stats = await settleFile(disk, handle, mode);
-  return { ...placeable(disk, name, stats), kind: 'file', size: Number(stats.size), charged: chargedOf(stats), sha256 };
+  if (isFlushed) await handle.sync();
+  const [size, charged] = [Number(stats.size), chargedOf(stats)];
+  return { ...placeable(disk, name, stats), kind: 'file', size, charged, sha256, isFlushed };
 }
 
 /** Gives a new file its mode and owner. */
@@ -46,6 +47,7 @@ function placeable(disk: HomeDisk, name: string, stats: BigIntStats): Omit<Place
   return {
     name,
     inode: inodeOf(stats),
+    isFlushed: false,
     async discard() {
       disk.stagedBytes.forget(name);
       try {

@@ -30,6 +30,8 @@ export interface ReceiveOptions {
    */
   readonly onBytes?: (total: number) => Promise<void> | void;
   readonly mode?: number;
+  /** Makes the content survive a power cut at once, for a file that is placed alone; several are flushed together by `flush`. */
+  readonly flush?: boolean;
 }
 
 /** Who owns things in staging. Asked after an item was seen, never before, so that an owner who came meanwhile is known. */

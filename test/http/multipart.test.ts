@@ -29,6 +29,7 @@ function openStaging() {
         inode: '1:1',
         size,
         charged: size,
+        isFlushed: false,
         sha256: hash.digest('hex'),
         discard: async () => {},
       };
