@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { until } from '../support/wait.ts';
 import { makeContent } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
 
 const OUTPUTS = 60;
 
@@ -39,11 +39,11 @@ async function ended(fleet: Fleet, id: string): Promise<RunBody> {
   return read();
 }
 
-describe('kill -9 during finishes', () => {
+describe.each(VICTIMS)('kill -9 of a %s during finishes', (victim) => {
   it(
     `runs.finish: ${ROUNDS} kills lose no output and capture none twice`,
     async () => {
-      await using fleet = await Fleet.start();
+      await using fleet = await Fleet.start(victim);
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       for (let round = 0; round < ROUNDS; round++) {
         const run = await fleet.json<RunBody>('/agent/a1/runs', 'POST', {});
@@ -52,7 +52,7 @@ describe('kill -9 during finishes', () => {
           .json(`/agent/a1/runs/${run.run_id}/finish`, 'POST', { status: 'completed' })
           .catch(() => null);
         await pause(momentOf(round, 500));
-        await fleet.killAndRestart();
+        await fleet.strike();
         await finishing;
         const { outputs } = await ended(fleet, run.run_id);
         expect(new Map(outputs.map((output) => [output.path, output.sha256]))).toEqual(expected);

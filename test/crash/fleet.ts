@@ -1,30 +1,39 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DaemonProcess, filesBelow, startProcess, token } from '../support/process.ts';
+import { childrenOf, type DaemonProcess, filesBelow, startProcess, token } from '../support/process.ts';
 import { until } from '../support/wait.ts';
 
 const TENANT = 'acme';
-export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 4);
+export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 3);
+
+/** Who is killed: the whole daemon, which is started again, or one of its two workers, while the other goes on. */
+export const VICTIMS = ['daemon', 'worker'] as const;
+export type Victim = (typeof VICTIMS)[number];
+
+const PROBES = 16;
 
 /** One data root whose daemon is killed and started again, and what a client of it needs. */
 export class Fleet {
   readonly dataDir: string;
   #daemon: DaemonProcess;
   #ended = false;
-  readonly #env: Record<string, string>;
+  readonly #victim: Victim;
+  #strikes = 0;
   readonly #bearer = `Bearer ${token({ tenant: TENANT })}`;
   readonly #admin = `Bearer ${token({ tenant: TENANT, scope: 'admin' })}`;
 
-  private constructor(dataDir: string, daemon: DaemonProcess, env: Record<string, string>) {
+  private constructor(dataDir: string, daemon: DaemonProcess, victim: Victim) {
     this.dataDir = dataDir;
     this.#daemon = daemon;
-    this.#env = env;
+    this.#victim = victim;
   }
 
-  static async start(env: Record<string, string> = {}): Promise<Fleet> {
+  static async start(victim: Victim): Promise<Fleet> {
     const dataDir = await mkdtemp(join(tmpdir(), 'workspaced-crash-'));
-    return new Fleet(dataDir, await startProcess(dataDir, env), env);
+    const fleet = new Fleet(dataDir, await startProcess(dataDir, ENV[victim]), victim);
+    await fleet.whole();
+    return fleet;
   }
 
   get pid(): number {
@@ -39,9 +48,30 @@ export class Fleet {
     return this.#daemon.output();
   }
 
-  async killAndRestart(): Promise<void> {
-    await this.#daemon.kill();
-    this.#daemon = await startProcess(this.dataDir, this.#env);
+  /** SIGKILL to the victim; resolves when all is up again. */
+  async strike(): Promise<void> {
+    await this.kill();
+    if (this.#victim === 'daemon') this.#daemon = await startProcess(this.dataDir, ENV.daemon);
+    await this.whole();
+  }
+
+  /** SIGKILL to the victim, now. */
+  async kill(): Promise<void> {
+    if (this.#victim === 'daemon') return this.#daemon.kill();
+    const workers = await childrenOf(this.pid);
+    process.kill(workers[this.#strikes++ % workers.length] ?? 0, 'SIGKILL');
+  }
+
+  /** Resolves when every process that should serve has answered something. */
+  async whole(): Promise<void> {
+    if (this.#victim === 'worker') await until(() => this.#bothServe(), 'two workers serve', 20_000);
+  }
+
+  async #bothServe(): Promise<boolean> {
+    const probe = () => this.request('/healthz', { headers: { connection: 'close' } }).catch(() => null);
+    await Promise.all(Array.from({ length: PROBES }, probe));
+    const workers = await childrenOf(this.pid);
+    return workers.length === 2 && workers.every((pid) => this.output().includes(`"pid":${pid},"requestId"`));
   }
 
   /** Ends the daemon in good order; its exit code. */
@@ -105,6 +135,12 @@ export class Fleet {
     return paths.filter((path) => /^[^/]+\/(store|objects|agents\/[^/]+)\/staging\//.test(path));
   }
 }
+
+const ENV: Readonly<Record<Victim, Record<string, string>>> = {
+  daemon: {},
+  // Who answered is read from the log.
+  worker: { WORKERS: '2', LOG_LEVEL: 'info' },
+};
 
 /** A moment that differs from round to round but not from run to run of the test. */
 export function momentOf(round: number, withinMs: number): number {

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { until } from '../support/wait.ts';
 import { makeContent, versionOf } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
 
 const SEEDS = 120;
 const OLD = 1;
@@ -49,11 +49,11 @@ async function settledRun(fleet: Fleet): Promise<RunBody | null> {
   return newest();
 }
 
-describe('kill -9 during run starts', () => {
+describe.each(VICTIMS)('kill -9 of a %s during run starts', (victim) => {
   it(
     `runs.start: ${ROUNDS} kills leave the seeds whole or what was there before`,
     async () => {
-      await using fleet = await Fleet.start();
+      await using fleet = await Fleet.start(victim);
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       await fillStore(fleet);
       const outcomes = { running: 0, rolledBack: 0 };
@@ -61,7 +61,7 @@ describe('kill -9 during run starts', () => {
         const before = await resetWorkspace(fleet);
         const starting = fleet.json<RunBody>('/agent/a1/runs', 'POST', { files: ['in'] }).catch(() => null);
         await pause(momentOf(round, 600));
-        await fleet.killAndRestart();
+        await fleet.strike();
         const acknowledged = await starting;
         const run = await settledRun(fleet);
         if (acknowledged !== null) expect(run).toMatchObject({ run_id: acknowledged.run_id, status: 'running' });
@@ -76,7 +76,8 @@ describe('kill -9 during run starts', () => {
         await fleet.rescan(false); // the test itself wrote behind the daemon's back
         await fleet.expectClean();
       }
-      expect(outcomes.rolledBack).toBeGreaterThan(0);
+      // Which of two workers has the start in hand is chance.
+      if (victim === 'daemon') expect(outcomes.rolledBack).toBeGreaterThan(0);
       expect(await fleet.end()).toBe(0);
     },
     120_000 + ROUNDS * 10_000,

@@ -1,5 +1,5 @@
 import { makeContent, versionOf } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
 
 const WRITERS = 6;
 const FILES_EACH = 3;
@@ -68,11 +68,11 @@ async function check(fleet: Fleet, acknowledged: ReadonlyMap<string, number>): P
   }
 }
 
-describe('kill -9 during uploads', () => {
+describe.each(VICTIMS)('kill -9 of a %s during uploads', (victim) => {
   it(
     `store.upload and filesystem.update lose nothing acknowledged in ${ROUNDS} kills`,
     async () => {
-      await using fleet = await Fleet.start();
+      await using fleet = await Fleet.start(victim);
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       let acknowledged = 0;
       let version = 0;
@@ -81,7 +81,7 @@ describe('kill -9 during uploads', () => {
         const writers = Array.from({ length: WRITERS }, (_, writer) => uploads.write(writer));
         await pause(300 + momentOf(round, 400));
         uploads.stop();
-        await fleet.killAndRestart();
+        await fleet.strike();
         await Promise.all(writers);
         await check(fleet, uploads.acknowledged);
         await fleet.expectClean();

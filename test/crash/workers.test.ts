@@ -1,8 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { childrenOf } from '../support/process.ts';
-import { until } from '../support/wait.ts';
 import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
 
 const UPLOADS = 16;
@@ -46,28 +44,18 @@ async function* paced(chunks: readonly Buffer[], everyMs: number): AsyncIterable
   }
 }
 
-/** Asks until each of the two workers that run has answered something. */
-async function bothServe(fleet: Fleet): Promise<boolean> {
-  await Promise.all(
-    Array.from({ length: UPLOADS }, () => fleet.request('/healthz', { headers: { connection: 'close' } })),
-  );
-  const workers = await childrenOf(fleet.pid);
-  return workers.length === 2 && workers.every((pid) => fleet.output().includes(`"pid":${pid},"requestId"`));
-}
-
 describe('kill -9 of one worker of two', () => {
   it(
     `the other's uploads in flight are whole through ${ROUNDS} kills`,
     async () => {
-      await using fleet = await Fleet.start({ WORKERS: '2', LOG_LEVEL: 'info' });
+      await using fleet = await Fleet.start('worker');
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       let survived = 0;
       for (let round = 0; round < ROUNDS; round++) {
-        await until(() => bothServe(fleet), 'two workers serve', 20_000);
+        await fleet.whole();
         const uploads = Array.from({ length: UPLOADS }, (_, n) => slowUpload(fleet, `round-${round}/upload-${n}`, 60));
         await pause(200 + momentOf(round, 300));
-        const [victim = 0] = await childrenOf(fleet.pid);
-        process.kill(victim, 'SIGKILL');
+        await fleet.kill();
         for (const upload of uploads) {
           if (!(await upload.done)) continue;
           survived += 1;
