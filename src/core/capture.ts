@@ -11,6 +11,7 @@ import { concurrently, inBatches } from './concurrently.ts';
 import type { ReadVolume } from './core.ts';
 import { keepOutput, type OutputKeeper, reasonOf, recordSkipped } from './keep-output.ts';
 import { BATCH, hashFile, settledVersion, UNREAD } from './manifest.ts';
+import { PathSet } from './path-set.ts';
 import { captureRulesOf, type RunParts, storedPath, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
 
 const FILES_AT_ONCE = 12;
@@ -33,7 +34,7 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
 
   async function settle(signal?: AbortSignal): Promise<number> {
     await adoptObjects(keeper);
-    const seen = new Set<TreePath>();
+    const seen = new PathSet();
     const entries = lookedAt(keeper, ROOT, matches, signal);
     for await (const batch of inBatches(entries, BATCH)) {
       await considerAll(keeper, batch, 'settle');

@@ -13,7 +13,8 @@ import type { Entry } from '../tree/entry.ts';
 import { ROOT, type TreePath } from '../tree/path.ts';
 import { concurrently, inBatches } from './concurrently.ts';
 import type { ReadVolume } from './core.ts';
-import { WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
+import { PathSet } from './path-set.ts';
+import { storedPath, WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
 
 /** How many files are looked up, hashed and recorded together. */
 export const BATCH = 400;
@@ -38,7 +39,8 @@ export const UNREAD = '';
 
 /**
  * Records what the workspace holds: every regular file with its hash. A file is read only when neither `known` nor what
- * was recorded before has this version of it, and not when there are far more holes to read than data. Memory grows with the number of files by their names only.
+ * was recorded before has this version of it, and not when there are far more holes to read than data. Memory grows with
+ * the number of files, not with the length of their paths.
  * @throws too_large when the workspace is too big to be looked through; a file that cannot be read is left out
  */
 export async function takeManifest(
@@ -48,7 +50,7 @@ export async function takeManifest(
   known: Known,
   now: () => Date,
 ): Promise<void> {
-  const seen = new Set<TreePath>();
+  const seen = new PathSet();
   const isWorthReading = holesBound();
   for await (const batch of inBatches(regularFiles(volume), BATCH)) {
     const before = await findInManifest(
@@ -127,7 +129,7 @@ export async function hashFile(volume: ReadVolume, path: TreePath): Promise<{ en
 }
 
 /** A file that was removed and is made again with the same content is new, so nothing may be left of the old one. */
-async function forgetOthers(db: Database, of: ManifestOf, seen: ReadonlySet<string>): Promise<void> {
+async function forgetOthers(db: Database, of: ManifestOf, seen: PathSet): Promise<void> {
   let after: string | null = null;
   for (;;) {
     const paths: readonly string[] = await pageManifest(db, of, after, BATCH);
@@ -136,7 +138,7 @@ async function forgetOthers(db: Database, of: ManifestOf, seen: ReadonlySet<stri
     await removeFromManifest(
       db,
       of,
-      paths.filter((path) => !seen.has(path)),
+      paths.filter((path) => !seen.has(storedPath(path))),
     );
     after = last;
   }
