@@ -4,12 +4,10 @@ import type { CaptureRules } from './core.ts';
 import { type Glob, parseGlob } from './globs.ts';
 
 /** What is never captured unless `exclude` says otherwise. Hidden files and directories cover `.git/` and `.cache/`. */
-export const DEFAULT_EXCLUDE: readonly string[] = ['.git/', 'node_modules/', '__pycache__/', '.cache/', '.*', '.*/'];
+const DEFAULT_EXCLUDE: readonly string[] = ['.git/', 'node_modules/', '__pycache__/', '.cache/', '.*', '.*/'];
 
 // Every changed path is held against every pattern, on the event loop.
 const MAX_WEIGHT = 64 * 1024;
-
-export const CAPTURE_ALL: CaptureRules = { enabled: true, include: [], exclude: null };
 
 /**
  * Decides which paths of a workspace capture looks at. Patterns read as in a .gitignore: without a slash they match the

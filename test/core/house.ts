@@ -20,7 +20,7 @@ import { openVolumes } from '../../src/core/volumes.ts';
 import { openWorkspaces } from '../../src/core/workspaces.ts';
 import { type OpenedDatabase, openDatabase } from '../../src/db/drivers.ts';
 import { registerInstance } from '../../src/db/instances.ts';
-import { type AgentId, type ObjectId, parseAgentId, type RunId, type TenantId } from '../../src/ids.ts';
+import { type AgentId, type ObjectId, parseAgentId, type TenantId } from '../../src/ids.ts';
 import { type Log, openLog } from '../../src/log.ts';
 import { parsePath } from '../../src/tree/path.ts';
 import { type DataRoot, openDataRoot } from '../../src/tree/root.ts';
@@ -271,5 +271,3 @@ export function fromStore(store: string, to: string | null = null, mode: 'rw' | 
 export function fromObject(object: ObjectId, to: string | null = null): RunWanted['seeds'][0] {
   return { from: { object }, to, mode: 'rw' };
 }
-
-export type { RunId };

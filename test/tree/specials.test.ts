@@ -3,13 +3,22 @@ import { linkSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync
 import { createServer } from 'node:net';
 import { parsePath as p, pathFromBytes, ROOT, type TreePath } from '../../src/tree/path.ts';
 import { staged } from '../contract/tree.contract.ts';
-import { temporaryDirectory, temporaryHome } from '../support/tree.ts';
+import { type TemporaryHome, temporaryDirectory, temporaryHome } from '../support/tree.ts';
 
 const ALL = { after: null, limit: 1000, depth: 10_000 };
 const UNBOUNDED = { depth: 100_000, entries: 100_000 };
 
 function tool(name: string, ...args: readonly string[]): void {
   execFileSync(name, args);
+}
+
+async function contentOf(home: TemporaryHome, path: TreePath): Promise<Buffer> {
+  const file = await home.tree.open(path);
+  try {
+    return await file.bytes(100);
+  } finally {
+    await file.close();
+  }
 }
 
 describe('pipes, sockets and devices', () => {
@@ -93,7 +102,7 @@ describe('a tree deeper than any path may be long', () => {
     const dir = `${Array.from({ length: 15 }, () => name).join('/')}/${'y'.repeat(250)}`;
     const path = p(`${dir}/f`);
     expect(() => statSync(home.at(path))).toThrow('ENAMETOOLONG');
-    expect((await (await home.tree.open(path)).bytes(10)).toString()).toBe('deep');
+    expect((await contentOf(home, path)).toString()).toBe('deep');
     const beside = p(`${dir}/g`);
     await expect(home.tree.place(beside, await staged(home, 'x'), 'create')).rejects.toMatchObject({
       code: 'invalid_path',
@@ -114,7 +123,7 @@ describe('names', () => {
     const paths = names.map((name) => pathFromBytes(Buffer.concat([Buffer.from('d/'), name])));
     expect(new Set(entries.map(({ path }) => path))).toEqual(new Set(paths));
     const [ff, fe, replacement] = paths as [TreePath, TreePath, TreePath];
-    expect(await (await home.tree.open(ff)).bytes(9)).toEqual(names[0]);
+    expect(await contentOf(home, ff)).toEqual(names[0]);
     expect((await home.tree.move(fe, p('d/renamed'), false)).entry.size).toBe(2);
     expect(await home.tree.find(replacement)).toMatchObject({ size: 4 });
     const copy = await home.staging.copyDirectory(home.tree, p('d'), async () => undefined);
@@ -129,7 +138,7 @@ describe('names', () => {
     const { entries } = await home.tree.list(ROOT, ALL);
     expect(entries).toHaveLength(4);
     for (const { path, kind } of entries) {
-      if (kind === 'file') expect((await (await home.tree.open(path)).bytes(1)).length).toBe(1);
+      if (kind === 'file') expect((await contentOf(home, path)).length).toBe(1);
       await home.tree.chmod(path, 0o700);
     }
     expect(await home.tree.remove(p('back\\slash'), { recursive: false })).toEqual({ bytes: 1, files: 1 });
