@@ -20,6 +20,7 @@ export class Fleet {
   #ended = false;
   readonly #victim: Victim;
   #strikes = 0;
+  readonly #struck = new Set<number>();
   readonly #bearer = `Bearer ${token({ tenant: TENANT })}`;
   readonly #admin = `Bearer ${token({ tenant: TENANT, scope: 'admin' })}`;
 
@@ -59,7 +60,9 @@ export class Fleet {
   async kill(): Promise<void> {
     if (this.#victim === 'daemon') return this.#daemon.kill();
     const workers = await childrenOf(this.pid);
-    process.kill(workers[this.#strikes++ % workers.length] ?? 0, 'SIGKILL');
+    const struck = workers[this.#strikes++ % workers.length] ?? 0;
+    this.#struck.add(struck);
+    process.kill(struck, 'SIGKILL');
   }
 
   /** Resolves when every process that should serve has answered something. */
@@ -71,7 +74,8 @@ export class Fleet {
     const probe = () => this.request('/healthz', { headers: { connection: 'close' } }).catch(() => null);
     await Promise.all(Array.from({ length: PROBES }, probe));
     const workers = await childrenOf(this.pid);
-    return workers.length === 2 && workers.every((pid) => this.output().includes(`"pid":${pid},"requestId"`));
+    const serves = (pid: number) => !this.#struck.has(pid) && this.output().includes(`"pid":${pid},"requestId"`);
+    return workers.length === 2 && workers.every(serves);
   }
 
   /** Ends the daemon in good order; its exit code. */
