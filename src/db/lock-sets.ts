@@ -1,5 +1,8 @@
-import { stored } from './locks.ts';
+import { createHash } from 'node:crypto';
 import type { Database } from './schema.ts';
+
+/** Longer than this, a name does not surely fit into an index. */
+const MAX_NAME_BYTES = 512;
 
 /** Locks that one process takes and holds together. */
 export interface LockSetWanted {
@@ -13,8 +16,8 @@ export interface LockSetWanted {
 export type LocksHeld = ReadonlyMap<string, number>;
 
 /**
- * As `acquireLock`, for several names at once: takes those that are free. Every process asks in one order, so the database
- * never has to end one for the other's sake.
+ * Takes the locks that are free or have run out, and leaves those that another holds. Not for the holder to take again. Every
+ * process asks in one order, so the database never has to end one for the other's sake.
  */
 export async function acquireLocks(db: Database, { names, instance, ttlMs, now }: LockSetWanted): Promise<LocksHeld> {
   if (names.length === 0) return new Map();
@@ -61,4 +64,9 @@ export async function releaseLocks(db: Database, instance: string, held: LocksHe
   if (names.length === 0) return;
   const mine = db.updateTable('locks').set({ until: 0 }).where('name', 'in', names).where('instance', '=', instance);
   await mine.execute();
+}
+
+/** The text a name is kept under: a long one as its hash. */
+export function stored(name: string): string {
+  return Buffer.byteLength(name) <= MAX_NAME_BYTES ? name : createHash('sha256').update(name).digest('hex');
 }

@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
+import { acquireLocks, stored } from './lock-sets.ts';
 import type { Database } from './schema.ts';
-
-/** Longer than this, a name does not surely fit into an index. */
-const MAX_NAME_BYTES = 512;
 
 export interface LockWanted {
   readonly name: string;
@@ -19,24 +16,9 @@ export interface LockHeld {
 }
 
 /** Takes a lock that is free or has run out; null where another holds it. Not for the holder to take again. */
-export async function acquireLock(db: Database, { name, instance, ttlMs, now }: LockWanted): Promise<number | null> {
-  // The first token is the time, so that a name whose row was swept begins above where it ended.
-  const row = await db
-    .insertInto('locks')
-    .values({ name: stored(name), instance, token: now, until: now + ttlMs })
-    .onConflict((conflict) =>
-      conflict
-        .column('name')
-        .doUpdateSet(({ eb, ref }) => ({
-          instance,
-          token: eb('locks.token', '+', 1),
-          until: ref('excluded.until'),
-        }))
-        .where('locks.until', '<=', now),
-    )
-    .returning('token')
-    .executeTakeFirst();
-  return row?.token ?? null;
+export async function acquireLock(db: Database, { name, ...wanted }: LockWanted): Promise<number | null> {
+  const held = await acquireLocks(db, { ...wanted, names: [name] });
+  return held.get(name) ?? null;
 }
 
 /** Frees the lock if it is still held; its row stays for the token's sake until it is swept. */
@@ -55,9 +37,4 @@ export async function sweepLocks(db: Database, now: number, limit: number): Prom
   const free = db.selectFrom('locks').select('name').where('until', '<=', now).orderBy('name').limit(limit);
   const swept = await db.deleteFrom('locks').where('name', 'in', free).where('until', '<=', now).executeTakeFirst();
   return Number(swept.numDeletedRows);
-}
-
-/** The text a name is kept under: a long one as its hash. */
-export function stored(name: string): string {
-  return Buffer.byteLength(name) <= MAX_NAME_BYTES ? name : createHash('sha256').update(name).digest('hex');
 }
