@@ -26,6 +26,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'store.upload': { form: [{ name: 'files', filename: 'secret.txt', value: 'mine' }], stranger: status(200) },
   'store.delete': { query: 'path=secret.txt', stranger: status(204) },
   'store.move': { ...json({ src_path: 'secret.txt', dst_path: 'x' }), stranger: 400 },
+  'store.copy': { ...json({ source: 'secret.txt', destination: 'x' }), stranger: 404 },
   'store.mkdir': { ...json({ path: 'dir' }), stranger: status(200) },
   'store.metadata': { query: 'path=secret.txt', stranger: 404 },
   'store.setMetadata': { query: 'path=secret.txt', ...json({ tags: ['x'] }), stranger: 404 },

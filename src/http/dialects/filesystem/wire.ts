@@ -7,7 +7,6 @@ import { nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
 
 /** Levels that a recursive listing descends at most. */
 export const MAX_DEPTH = 256;
-const MAX_OPERATIONS = 1000;
 
 const path = z.string().meta({ example: '/data/sales.csv' });
 const encoding = z.enum(['utf-8', 'base64']);
@@ -99,30 +98,6 @@ const listEntry = z.object({
 });
 
 export const listReply = z.object({ path, entries: z.array(listEntry), next_cursor: nextCursor });
-
-const operation = z.object({
-  source: z.string().optional().meta({ example: '/data/sales.csv' }),
-  source_b64: z.string().optional().describe('Base64 of a source whose path is not UTF-8.'),
-  destination: z.string().min(1).meta({ example: '/data/2026/sales.csv' }),
-  overwrite: z.boolean().default(false).describe('Replace a file that is at the destination. Never a directory.'),
-});
-export type Operation = z.infer<typeof operation>;
-
-export const operationsBody = z.union([
-  operation,
-  z.object({ operations: z.array(operation).min(1).max(MAX_OPERATIONS).describe('Done one by one, in order.') }),
-]);
-
-export const operationsReply = z.object({
-  results: z.array(
-    z.object({
-      source: path,
-      destination: path,
-      success: z.boolean(),
-      error: z.object({ code: z.string(), message: z.string() }).optional(),
-    }),
-  ),
-});
 
 /** A path as this dialect writes it: with a leading slash. */
 export function showPath(path: TreePath): string {

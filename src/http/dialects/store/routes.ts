@@ -7,6 +7,7 @@ import type { Dialect } from '../../dialect.ts';
 import { expectedBy } from '../../verbs/conditions.ts';
 import { afterCursor, pathCursor } from '../../verbs/cursor.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
+import { operationsBody, operationsReplies, relocate } from '../../verbs/relocation.ts';
 import { success } from '../../verbs/shapes.ts';
 import { uploadRoute } from './upload.ts';
 import {
@@ -34,6 +35,7 @@ export function storeDialect(options: { readonly maxFileBytes: number }): Dialec
       uploadRoute(core, options.maxFileBytes),
       remove(core),
       move(core),
+      copy(core),
       mkdir(core),
       readMetadata(core),
       patchMetadata(core),
@@ -164,6 +166,20 @@ function move(core: Core): Route {
       await volume.move(from, to, { overwrite: body.overwrite, expected: expectedBy(call.conditions) });
       return DONE;
     },
+  };
+}
+
+function copy(core: Core): Route {
+  return {
+    method: 'POST',
+    path: '/copy',
+    name: 'store.copy',
+    summary: 'Copy a file or a whole directory, or several, with modes, times and metadata.',
+    access: 'store:write',
+    body: operationsBody,
+    bodyKinds: ['json'],
+    replies: operationsReplies,
+    handle: (call) => relocate(call, { verb: 'copy', showPath, open: () => openToWrite(core, call) }),
   };
 }
 
