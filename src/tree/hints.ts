@@ -8,6 +8,8 @@ import type { Tree } from './tree.ts';
 export interface DiskChange {
   readonly path: TreePath;
   readonly entry: Entry | null;
+  /** What was seen there the last time; null: nothing. */
+  readonly before: 'directory' | 'other' | null;
 }
 
 const LOOKS_AT_ONCE = 16;
@@ -51,10 +53,12 @@ export class Hints {
     const gone = new Set<TreePath>();
     await forEachOf(paths, LOOKS_AT_ONCE, async (path) => {
       const entry = await this.#look(path);
+      const wasDirectory = this.#seen.get(path);
       if (entry !== null) this.see(entry);
-      else if (!this.#seen.has(path)) return;
+      else if (wasDirectory === undefined) return;
       else if (this.#forget(path)) gone.add(path);
-      changes.push({ path, entry });
+      const before = wasDirectory === undefined ? null : wasDirectory ? 'directory' : 'other';
+      changes.push({ path, entry, before });
     });
     this.#forgetBelow(gone);
     return changes;

@@ -40,6 +40,18 @@ describe('watchTree', () => {
     await watcher.close();
   });
 
+  it('tells of each change what was there before', async () => {
+    using home = await temporaryHome(['d/', 'f: 1']);
+    const { told, watcher } = await watched(home);
+    appendFileSync(home.at('f'), '2');
+    writeFileSync(home.at('n'), 'x');
+    rmSync(home.at('d'), { recursive: true });
+    await until(() => new Set(told.map(({ path }) => path)).size === 3);
+    const first = Object.fromEntries(told.toReversed().map(({ path, before }) => [path, before]));
+    expect(first).toEqual({ f: 'other', n: null, d: 'directory' });
+    await watcher.close();
+  });
+
   it('tells several changes of one file in a moment as one', async () => {
     using home = await temporaryHome(['f: 1']);
     const { told, watcher } = await watched(home);
