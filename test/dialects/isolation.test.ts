@@ -37,6 +37,11 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'filesystem.removeDirectory': { stranger: 404 },
   'filesystem.copy': { ...json({ source: 'secret.txt', destination: 'x' }), stranger: 404 },
   'filesystem.move': { ...json({ source: 'secret.txt', destination: 'x' }), stranger: 404 },
+  'filesystem.batch': {
+    ...json({ operations: [{ op: 'copy', source: 'secret.txt', destination: 'x' }] }),
+    // Items are answered each for itself, so the call is 200.
+    stranger: (answer) => expect(answer.body).toMatchObject({ results: [{ status: 404 }] }),
+  },
   'filesystem.metadata': { params: file, stranger: 404 },
   'filesystem.setMetadata': { params: file, ...json({ tags: ['x'] }), stranger: 404 },
   'agents.list': { stranger: emptyList('agents') },

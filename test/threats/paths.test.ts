@@ -116,6 +116,29 @@ describe('a path that leads out', () => {
     await expectUntouched();
   });
 
+  it('in each operation of a batch is 400 for that one, and nothing changes', async () => {
+    for (const path of ['..', '../x', 'in/../../x', 'in/./x', 'in//x', 'a\0b', '/../x', 'x'.repeat(256), '\ud800']) {
+      const operations = [
+        { op: 'write', path, content: 'x' },
+        { op: 'mkdir', path },
+        { op: 'copy', source: path, destination: 'b' },
+        { op: 'copy', source: 'in/a.txt', destination: path },
+        { op: 'move', source: path, destination: 'b' },
+        { op: 'move', source: 'in/a.txt', destination: path },
+        { op: 'delete', path },
+        { op: 'delete', path, recursive: true },
+        { op: 'delete', path_b64: Buffer.from(path).toString('base64') },
+      ];
+      const { body } = await owner.does(`POST ${WORKSPACE}/operations/batch`, { json: { operations } });
+      const { results } = body as { results: { status: number }[] };
+      const asText = results.slice(0, -1).map(({ status }) => status);
+      expect([path, asText]).toEqual([path, asText.map(() => 400)]);
+      // Of half a surrogate pair there are no bytes but those of a replacement character, which is a name.
+      expect([path, results.at(-1)?.status]).toEqual([path, path === '\ud800' ? 404 : 400]);
+    }
+    await expectUntouched();
+  });
+
   it('in path_b64 and source_b64 is 400, also with bytes that are no text', async () => {
     for (const path of ['..', '../x', 'in/../../x', 'a\0b', '\xff/../x', 'in//x']) {
       const b64 = encodeURIComponent(Buffer.from(path, 'latin1').toString('base64'));

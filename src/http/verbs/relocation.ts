@@ -1,17 +1,18 @@
 import { z } from 'zod';
-import type { Expected, Volume } from '../../core/core.ts';
-import { FsError, toFsError } from '../../errors.ts';
-import { display, parseDirectory, type TreePath } from '../../tree/path.ts';
+import type { Volume } from '../../core/core.ts';
+import { FsError } from '../../errors.ts';
+import { parseDirectory, type TreePath } from '../../tree/path.ts';
 import type { Call, Reply, Route } from '../call.ts';
 import { expectedBy } from './conditions.ts';
 import { pathFromBase64 } from './content.ts';
+import { demandUnconditional, encodeItemError, itemError, MAX_OPERATIONS, oneByOne } from './one-by-one.ts';
 
 /** Copying and moving, in the shapes that both trees share: one pair, or several that are answered one by one. */
 
-const MAX_OPERATIONS = 1000;
 const path = z.string().meta({ example: '/data/sales.csv' });
 
-const operation = z.object({
+/** One operation: from where to where. */
+export const operation = z.object({
   source: z.string().optional().meta({ example: '/data/sales.csv' }),
   source_b64: z.string().optional().describe('Base64 of a source whose path is not UTF-8.'),
   destination: z.string().min(1).meta({ example: '/data/2026/sales.csv' }),
@@ -30,7 +31,7 @@ const operationsReply = z.object({
       source: path,
       destination: path,
       success: z.boolean(),
-      error: z.object({ code: z.string(), message: z.string() }).optional(),
+      error: itemError.optional(),
     }),
   ),
 });
@@ -68,7 +69,7 @@ export async function relocate(call: Call, relocation: Relocation): Promise<Repl
   const volume = await relocation.open();
   const expected = expectedBy(call.conditions);
   if ('operations' in body) {
-    demandUnconditional(expected);
+    demandUnconditional(call);
     return reply(await each(call, volume, relocation, body.operations));
   }
   const pair = pathsOf(body);
@@ -76,41 +77,29 @@ export async function relocate(call: Call, relocation: Relocation): Promise<Repl
   return reply([shown(relocation, pair, true)]);
 }
 
-/** @throws invalid_request */
-function demandUnconditional(expected: Expected): void {
-  if (expected === null) return;
-  throw new FsError(
-    'invalid_request',
-    'If-Match and If-None-Match are about one destination; send each pair in a call of its own, as source and destination',
-  );
-}
-
-async function each(
+/** @throws internal */
+function each(
   call: Call,
   volume: Volume,
   relocation: Relocation,
   operations: readonly Operation[],
 ): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  for (const operation of operations) {
-    call.signal.throwIfAborted();
-    results.push(await attempt(volume, relocation, operation));
-  }
-  return results;
+  return oneByOne(call, operations, {
+    attempt: async (operation) => {
+      const pair = pathsOf(operation);
+      await volume[relocation.verb](pair.from, pair.to, { overwrite: operation.overwrite });
+      return shown(relocation, pair, true);
+    },
+    refused: (operation, error) => ({ ...named(relocation, operation), error: encodeItemError(error) }),
+  });
 }
 
-async function attempt(volume: Volume, relocation: Relocation, operation: Operation): Promise<Result> {
-  const { source = '', destination } = operation;
-  let named: Result = { source, destination, success: false };
+/** What was refused, by its paths where it has any, else as it was written. */
+function named(relocation: Relocation, operation: Operation): Result {
   try {
-    const pair = pathsOf(operation);
-    named = shown(relocation, pair, false);
-    await volume[relocation.verb](pair.from, pair.to, { overwrite: operation.overwrite });
-    return shown(relocation, pair, true);
-  } catch (thrown) {
-    const { code, message } = toFsError(thrown, named.source);
-    if (code === 'internal') throw thrown; // not the pair's fault: the log is to have it
-    return { ...named, error: { code, message: display(message) } };
+    return shown(relocation, pathsOf(operation), false);
+  } catch {
+    return { source: operation.source ?? '', destination: operation.destination, success: false };
   }
 }
 

@@ -3,9 +3,11 @@ import type { Core } from '../../../core/core.ts';
 import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
+import { batchRoute } from './batch.ts';
 import { listRoute, mkdirRoute, removeDirectoryRoute } from './directories.ts';
 import { operationRoute } from './operations.ts';
 import { readRoute } from './read.ts';
+import { statusesOf } from './statuses.ts';
 import { openToChange, openToRead } from './target.ts';
 import { showPath } from './wire.ts';
 import { createRoute, deleteRoute, updateRoute } from './write.ts';
@@ -32,19 +34,13 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       removeDirectoryRoute(core, options.clock),
       operationRoute(core, 'copy'),
       operationRoute(core, 'move'),
+      batchRoute(core, options.maxFileBytes),
       readMetadata(core),
       patchMetadata(core),
     ],
-    statuses: (route) => STATUSES[route],
+    statuses: statusesOf,
   };
 }
-
-const STATUSES: Readonly<Record<string, ReturnType<NonNullable<Dialect['statuses']>>>> = {
-  // filesystem.md: DELETE files on a directory is 409, whatever is in it
-  'filesystem.delete': { is_directory: 409, not_empty: 409 },
-  // filesystem.md: a file in the way is 409, also where it stands for a parent
-  'filesystem.mkdir': { not_directory: 409 },
-};
 
 const METADATA_REPLIES: Route['replies'] = {
   200: { description: 'Everything known of the path.', schema: metadataObject },

@@ -21,10 +21,15 @@ export function openToWrite(core: Core, call: Call): Promise<Volume> {
   return core.volumes.open(call.grant, workspaceOf(call), 'write');
 }
 
+/** What both openings for writing ask first, for a call that opens later or more than once. @throws forbidden */
+export function demandMayWrite(call: Call): void {
+  demand(call.grant, 'workspace:write', workspaceOf(call));
+}
+
 /** Opens it for a call that changes what is there: a workspace that never was is not made by it. @throws not_found, forbidden */
 export async function openToChange(core: Core, call: Call): Promise<Volume> {
   const ref = workspaceOf(call);
-  demand(call.grant, 'workspace:write', ref);
+  demandMayWrite(call);
   // Opening to read is remembered for a moment, so it is the cheaper question where the credential may ask it.
   if (allows(call.grant, 'workspace:read', ref)) await core.volumes.open(call.grant, ref, 'read');
   else await core.agents.get(ref.tenant, ref.agent);
