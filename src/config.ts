@@ -42,6 +42,7 @@ const ROWS = {
   trustProxy: optional('TRUST_PROXY', 'none', parse.proxies, 'proxies whose forwarding headers count'),
   corsOrigins: optional('CORS_ORIGINS', 'none', parse.origins, 'exact origins of web pages that may call'),
   dataDir: setting('DATA_DIR', './workspaces', parse.directory, 'the data root'),
+  mountDir: optional('MOUNT_DIR', 'DATA_DIR', parse.absolutePath, 'where container engines find the data root'),
   databaseUrl: secretly(
     optional('DATABASE_URL', 'sqlite:DATA_DIR/workspaced.db', parse.databaseUrl, '`sqlite:…` or `postgres://…`')),
   jwtSecret: secretly(

@@ -83,13 +83,15 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
   const { dataDir, durability } = config;
   const instance = randomUUID();
   await makeDataRoot(config);
-  const root = await openDataRoot({ path: dataDir, instance, durability, owner: ownerOf(config) });
+  const wanted = ownerOf(config);
+  const root = await openDataRoot({ path: dataDir, instance, durability, owner: wanted, mountPath: config.mountDir });
   const secrets = await openSecrets(dataDir, config, log);
   const onError = (error: Error) => log.error({ err: error }, 'a database connection failed');
   const database = await openDatabase(config.databaseUrl, { durability, onError });
   undo.push(database.close);
   const metrics = openMetrics();
-  const ownership = ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: config.workspaceUid });
+  const ownership = ownershipOf({ daemon: daemonOwner(), wanted, giving: root.giving });
+  log.info({ strategy: ownership.strategy }, ownership.sentence);
   const core = await openCore({
     ...{ db: database.db, root, instance, clock, log, metrics },
     links: openLinks(secrets.signingKeys, clock),

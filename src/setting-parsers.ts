@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
+import { posix } from 'node:path';
 import { algorithmOf } from './auth/algorithm.ts';
 import type { SigningKey } from './auth/link.ts';
 
@@ -72,6 +73,17 @@ export const notProduction: Parser<boolean> = { allowed: 'any word', parse: (tex
 export const directory: Parser<string> = {
   allowed: 'the path of a directory',
   parse: (text) => (text.includes('\0') ? undefined : text),
+};
+
+/** A slash at its end is dropped. */
+export const absolutePath: Parser<string> = {
+  allowed: 'an absolute path other than /, without . and .. in it',
+  parse(text) {
+    const path = text.replace(/\/+$/, '');
+    return path !== '' && posix.isAbsolute(text) && posix.normalize(path) === path && !text.includes('\0')
+      ? path
+      : undefined;
+  },
 };
 
 export const hostName: Parser<string> = {

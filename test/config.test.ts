@@ -58,6 +58,7 @@ describe('readConfig', () => {
 
 describe('a setting', () => {
   it.each<[string, string, keyof Config, unknown]>([
+    ['MOUNT_DIR', '/srv/data root/', 'mountDir', '/srv/data root'],
     ['STORE_MAX_FILE_BYTES', '1048576', 'storeMaxFileBytes', 1_048_576],
     ['STORE_MAX_FILE_BYTES', '7 b', 'storeMaxFileBytes', 7],
     ['STORE_MAX_FILE_BYTES', '50MiB', 'storeMaxFileBytes', 50 * 1024 ** 2],
@@ -122,6 +123,9 @@ describe('a setting', () => {
     ['CORS_ORIGINS', '*'],
     ['CORS_ORIGINS', 'https://a.example/path'],
     ['CORS_ORIGINS', 'a.example'],
+    ['MOUNT_DIR', 'data'],
+    ['MOUNT_DIR', '/'],
+    ['MOUNT_DIR', '/srv/../etc'],
     ['DATABASE_URL', 'mysql://x/y'],
     ['DATABASE_URL', 'sqlite:'],
     ['STORE_MAX_FILE_BYTES', '50 potatoes'],

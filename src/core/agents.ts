@@ -71,8 +71,7 @@ export function openAgents(parts: AgentsParts): InnerAgents {
     async mount(tenant, agent) {
       await get(tenant, agent);
       const { hostPath } = await root.open(homeOf({ tenant, part: workspacePart(agent) }));
-      const { uid, gid, mode, strategy } = parts.ownership;
-      return { hostPath, uid, gid, mode, strategy };
+      return { hostPath, ...parts.ownership };
     },
   };
 }

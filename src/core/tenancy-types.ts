@@ -1,6 +1,7 @@
 import type { Grant } from '../auth/grant.ts';
 import type { AgentId, RunId, TenantId } from '../ids.ts';
 import type { Count } from '../tree/entry.ts';
+import type { Owner } from '../tree/root.ts';
 import type { PageOf, PageRequest } from './page-types.ts';
 
 export interface Limits {
@@ -70,13 +71,22 @@ export interface AgentWanted extends Partial<Limits> {
   readonly expiresAfterSeconds?: number;
 }
 
+/** How the daemon and an agent, in its mount, can each change what the other made. See docs/containers.md. */
+export type OwnershipStrategy = 'same-uid' | 'capabilities' | 'idmapped-mount';
+
 export interface Mount {
+  /** The workspace's directory, as container engines find it. */
   readonly hostPath: string;
+  /** Who owns it on the disk. */
   readonly uid: number;
   readonly gid: number;
   /** Octal text such as "0755". */
   readonly mode: string;
-  readonly strategy: string;
+  readonly strategy: OwnershipStrategy;
+  /** Who agents were meant to run as: another than the owner only where a mount has to map the one to the other. */
+  readonly agent: Owner;
+  /** For people: what holds, and what this deployment cannot do. */
+  readonly sentence: string;
 }
 
 export interface Agents {
@@ -86,5 +96,6 @@ export interface Agents {
   list(tenant: TenantId, page: PageRequest): Promise<PageOf<Agent>>;
   /** @throws not_found, run_live unless forced (then the run is cancelled uncaptured) */
   remove(tenant: TenantId, agent: AgentId, options: { readonly force: boolean }): Promise<void>;
+  /** @throws not_found */
   mount(tenant: TenantId, agent: AgentId): Promise<Mount>;
 }

@@ -1,4 +1,4 @@
-import { chown, lstat, mkdir, opendir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, opendir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError } from '../errors.ts';
 import { flushPath, giveStaged, type HomeDisk, type Owner } from './disk.ts';
@@ -11,6 +11,8 @@ export interface RootDisk {
   readonly engine: Engine;
   /** Absolute, with every link resolved. */
   readonly path: string;
+  /** As DataRootOptions has it; without a slash at its end. */
+  readonly mountPath: string;
   readonly owner: Owner | null;
   readonly isDurable: boolean;
   readonly nextName: () => string;
@@ -76,22 +78,4 @@ async function* namesIn(path: string): AsyncGenerator<string> {
   const directory = await orNull(opendir(path), 'ENOENT');
   if (directory === null) return;
   for await (const { name } of directory) if (SAFE_SEGMENT.test(name)) yield name;
-}
-
-/** The owner asked for, or null where the daemon may not give files away to it. */
-export async function possibleOwner(path: string, wanted: Owner | null): Promise<Owner | null> {
-  if (wanted === null) return null;
-  const probe = `${path}/.owner-probe-${process.pid}`;
-  try {
-    await writeFile(probe, '');
-    return (
-      (await orNull(
-        chown(probe, wanted.uid, wanted.gid).then(() => wanted),
-        'EPERM',
-        'EINVAL',
-      )) ?? null
-    );
-  } finally {
-    await rm(probe, { force: true });
-  }
 }

@@ -5,7 +5,8 @@ import { flushPath, type Owner } from './disk.ts';
 import { orNull } from './disk-error.ts';
 import { type Containment, chooseEngine, DESCRIPTORS } from './engine.ts';
 import { free, takeAndFree } from './free.ts';
-import { homePath, homesBelow, makeHome, possibleOwner, type RootDisk } from './home.ts';
+import { type Giving, tryGiving } from './giving.ts';
+import { homePath, homesBelow, makeHome, type RootDisk } from './home.ts';
 import { openStaging } from './open-staging.ts';
 import { openTree } from './open-tree.ts';
 import { StagedBytes } from './staged-bytes.ts';
@@ -14,20 +15,21 @@ import type { Tree } from './tree.ts';
 
 export type { Owner } from './disk.ts';
 export type { Containment } from './engine.ts';
+export type { Giving } from './giving.ts';
 
 /** A tree with its staging beside it: one tenant's store, one agent's workspace, or one tenant's objects. */
 export interface Home {
   readonly tree: Tree;
   readonly staging: Staging;
-  /** The host's path of the tree, for mounting. Goes to admins only. */
+  /** The path of the tree for mounting: below `DataRootOptions.mountPath`. Goes to admins only. */
   readonly hostPath: string;
 }
 
 /** The directory on disk that holds everything. Opened once; the only maker of homes. */
 export interface DataRoot {
   readonly containment: Containment;
-  /** Who owns what is made in homes; null where that is the daemon itself, by choice or because it may not chown. */
-  readonly owner: Owner | null;
+  /** Who owns what is made in homes, where that is not the daemon itself, and what it lacks to give it away. */
+  readonly giving: Giving;
   /** Makes the home where it is missing, and opens it. Cheap the second time. The segments are safe names of our own making. */
   open(segments: readonly string[]): Promise<Home>;
   /** Takes the whole home away in one step and frees it. Nothing where there is none. */
@@ -47,6 +49,8 @@ export interface DataRootOptions {
   /** The id of this process, which owns what it leaves in staging. No two processes may share one. */
   readonly instance: string;
   readonly owner?: Owner | null;
+  /** The same directory as those find it who mount trees, where that is under another path; null: it is not. */
+  readonly mountPath?: string | null;
   /** `none` flushes nothing: a power cut may lose or tear what was written. */
   readonly durability: 'fsync' | 'none';
   /** Serve also where links in the middle of a path cannot be told for sure; see Containment. */
@@ -64,19 +68,20 @@ export async function openDataRoot(options: DataRootOptions): Promise<DataRoot> 
   await mkdir(options.path, { recursive: true });
   const path = await realpath(options.path);
   await demandFormat(path);
-  const owner = await possibleOwner(path, options.owner ?? null);
+  const giving = await tryGiving(path, options.owner ?? null);
   let serial = 0;
   const disk: RootDisk = {
     engine,
     path,
-    owner,
+    mountPath: options.mountPath ?? path,
+    owner: giving.owner,
     isDurable: options.durability === 'fsync',
     stagedBytes: new StagedBytes(),
     nextName: () => `${options.instance}~${(++serial).toString(36)}`,
   };
   return {
     containment: engine.containment,
-    owner,
+    giving,
     open: (segments) => openHome(disk, segments),
     remove: (segments) => remove(disk, segments),
     homes: () => homesBelow(path),
@@ -96,7 +101,11 @@ async function demandFormat(path: string): Promise<void> {
 
 async function openHome(disk: RootDisk, segments: readonly string[]): Promise<Home> {
   const home = await makeHome(disk, segments);
-  return { tree: openTree(home), staging: openStaging(home), hostPath: home.hostPath };
+  return {
+    tree: openTree(home),
+    staging: openStaging(home),
+    hostPath: disk.mountPath + home.hostPath.slice(disk.path.length),
+  };
 }
 
 async function remove(disk: RootDisk, segments: readonly string[]): Promise<void> {

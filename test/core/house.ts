@@ -56,7 +56,7 @@ function openHousehold(
   const workspaces = openWorkspaces({ db, clock, defaults: NO_LIMITS });
   const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
-  const ownership = ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: null });
+  const ownership = ownershipOf({ daemon: daemonOwner(), wanted: null, giving: root.giving });
   const agents = openAgents({ db, root, locks, volumes, workspaces, ownership, abandonRun });
   const contents = openContents({ db, root, locks });
   const links = openLinks([{ id: 'k', secret: Buffer.alloc(32, 1) } as never], clock);

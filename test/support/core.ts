@@ -104,7 +104,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
       watchMaxDirs: 1000,
       ...wishes.limits,
     },
-    ownership: ownershipOf({ daemon: daemonOwner(), owner: root.owner, wantedUid: null }),
+    ownership: ownershipOf({ daemon: daemonOwner(), wanted: null, giving: root.giving }),
     severalProcesses: wishes.severalProcesses ?? false,
     metrics: uncounted(),
   };

@@ -66,7 +66,7 @@ describe('a data root', () => {
     using home = await temporaryHome(['src/f: x', 'src/l => f'], { owner });
     const { tree, staging } = home;
     const mayChown = process.getuid?.() === 0;
-    expect(home.root.owner).toEqual(mayChown ? owner : null);
+    expect(home.root.giving).toEqual(mayChown ? { owner, lacks: [] } : { owner: null, lacks: ['CAP_CHOWN'] });
     await tree.mkdir(p('a/b'));
     await tree.place(p('a/f'), await staged(home, 'x'), 'create');
     await tree.place(p('a/l'), await staging.symlink('f'), 'create');

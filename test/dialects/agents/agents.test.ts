@@ -182,10 +182,12 @@ const MOUNT: readonly Scenario[] = [
     status: 200,
     body: {
       host_path: expect.stringMatching(/\/agents\/a1\/tree$/),
-      uid: expect.any(Number),
-      gid: expect.any(Number),
-      mode: expect.stringMatching(/^0[0-7]{3}$/),
-      strategy: expect.any(String),
+      uid: process.getuid?.(),
+      gid: process.getgid?.(),
+      mode: '0755',
+      strategy: 'same-uid',
+      ownership: expect.stringContaining('an agent'),
+      snippets: { docker: expect.any(String), podman: expect.any(String), kubernetes: expect.any(String) },
     },
     after: async ({ disk }, { body }) => {
       expect(await linesOf((body as { host_path: string }).host_path)).toEqual(await linesOf(disk('a1')));

@@ -11,6 +11,7 @@ import {
   decodeSeeds,
   deleteQuery,
   encodeAgent,
+  encodeMount,
   encodeSeeded,
   listQuery,
   listReply,
@@ -164,15 +165,15 @@ export function mountRoute(core: Core): Route {
     method: 'GET',
     path: '/agent/:agentId/mount',
     name: 'agents.mount',
-    summary: 'Where the workspace lies on the host, to mount it into a container.',
+    summary: 'Where the workspace lies on the host, and how to mount it into a container.',
     access: 'admin',
     replies: {
       200: { description: 'The directory and its ownership.', schema: mountReply },
       404: { description: 'There is no such agent.' },
     },
     handle: async (call) => {
-      const { hostPath, ...mount } = await core.agents.mount(call.grant.tenant, agentOf(call, 'admin'));
-      return { status: 200, json: { host_path: hostPath, ...mount } };
+      const agent = agentOf(call, 'admin');
+      return { status: 200, json: encodeMount(agent, await core.agents.mount(call.grant.tenant, agent)) };
     },
   };
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import type { Agent, FileObject, PageOf, Run, Seed, Seeded, Skipped, Usage } from '../../../core/core.ts';
+import type { Agent, FileObject, Mount, PageOf, Run, Seed, Seeded, Skipped, Usage } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { parseObjectId } from '../../../ids.ts';
 import { display, parseDirectory } from '../../../tree/path.ts';
 import { queryFlag, queryLimit } from '../../decode.ts';
 import { amount, nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
+import { snippetsOf } from './snippets.ts';
 
 const MAX_SEEDS = 10_000;
 const MAX_PATTERNS = 1000;
@@ -174,12 +175,24 @@ export const runObject = runHead.extend({
 export const runsReply = z.object({ runs: z.array(runObject), next_cursor: nextCursor });
 
 export const mountReply = z.object({
-  host_path: z.string(),
-  uid: z.number().int(),
+  host_path: z.string().describe('The directory to mount at /workspace, as container engines find it.'),
+  uid: z.number().int().describe('Who owns it on the disk.'),
   gid: z.number().int(),
   mode: z.string().meta({ example: '0755' }),
-  strategy: z.string(),
+  strategy: z.enum(['same-uid', 'capabilities', 'idmapped-mount']),
+  ownership: z.string().describe('What that strategy does, and what this deployment cannot do.'),
+  snippets: z
+    .object({ docker: z.string(), podman: z.string(), kubernetes: z.string() })
+    .describe('To paste: two for a shell in which AGENT_IMAGE names the image, and a pod as YAML.'),
 });
+
+export function encodeMount(agentId: string, mount: Mount): z.infer<typeof mountReply> {
+  const { hostPath, uid, gid, mode, strategy, sentence } = mount;
+  return {
+    ...{ host_path: hostPath, uid, gid, mode, strategy, ownership: sentence },
+    snippets: { ...snippetsOf(agentId, mount) },
+  };
+}
 
 /** The entries of `files`, as the core wants them. @throws invalid_path, not_found for an id that can be none */
 export function decodeSeeds(entries: z.infer<typeof seeds>): readonly Seed[] {
