@@ -1,10 +1,12 @@
 /**
  * A hostile process inside a tree: swaps a directory for a link that leads outside, a file for another such link, and one
- * directory for another, as fast as it can, until its standard input ends. Usage: node attacker.mjs TREE OUTSIDE
+ * directory for another, as fast as it can, until its standard input ends. A file watcher that is never let up for breath
+ * never comes to look at anything, and so is not led astray: against one, it pauses now and then for as long as it is told.
+ * Usage: node attacker.mjs TREE OUTSIDE PAUSE_MS
  */
 import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 
-const [, , tree, outside] = process.argv;
+const [, , tree, outside, pauseMs] = process.argv;
 process.chdir(tree);
 
 /** A race lost to the other side (ENOENT, EEXIST, ENOTEMPTY …) is part of the game. */
@@ -36,9 +38,10 @@ function restore() {
 }
 
 function play() {
-  for (let round = 0; round < 50; round++) swap();
+  for (let round = 0; round < 5; round++) swap();
   restore();
-  setImmediate(play);
+  if (pauseMs === '0') setImmediate(play);
+  else setTimeout(play, Number(pauseMs));
 }
 
 process.stdin.on('end', () => process.exit(0)).resume();
