@@ -25,7 +25,13 @@ function code(text: string): string {
 
 /** Every call of every API, and every error code. */
 export function httpPage(): string {
-  const limits = { storeMaxFileBytes: 0, workspaceMaxFileBytes: 0, filesMaxFileBytes: 0, jsonMaxBytes: 0 };
+  const limits = {
+    storeMaxFileBytes: 0,
+    workspaceMaxFileBytes: 0,
+    filesMaxFileBytes: 0,
+    jsonMaxBytes: 0,
+    editMaxBytes: 0,
+  };
   // Routes are only listed, never handled, so they need no core behind them.
   const core = {} as Core;
   const sections = allDialects({ ...limits, clock: () => new Date() }).map((dialect) => {

@@ -29,7 +29,8 @@ function secretly<T>(row: Row<T>): Row<T> {
   return { ...row, secret: true };
 }
 
-const MAX_JSON_BYTES = 256 * 1024 ** 2;
+// What is held in memory whole
+const MAX_HELD_BYTES = 256 * 1024 ** 2;
 const MAX_ID = 2 ** 32 - 2;
 
 /** Every setting, in the order people read them. Parsing, defaults, README and `--help` come from here. */
@@ -64,7 +65,8 @@ const ROWS = {
   storeMaxFileBytes: setting('STORE_MAX_FILE_BYTES', '50MiB', parse.size(1), 'largest file of a store'),
   filesMaxFileBytes: setting('FILES_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest purpose-tagged file'),
   workspaceMaxFileBytes: setting('WORKSPACE_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest raw write to a workspace'),
-  jsonMaxBytes: setting('JSON_MAX_BYTES', '64MiB', parse.size(1024, MAX_JSON_BYTES), 'most content carried in JSON'),
+  jsonMaxBytes: setting('JSON_MAX_BYTES', '64MiB', parse.size(1024, MAX_HELD_BYTES), 'most content carried in JSON'),
+  editMaxBytes: setting('EDIT_MAX_BYTES', '64MiB', parse.size(1, MAX_HELD_BYTES), 'largest file that is edited in place'),
   diskReserveBytes: setting('DISK_RESERVE_BYTES', '1GiB', parse.size(0), 'free disk below which writes are refused'),
   workspaceUid: optional('WORKSPACE_UID', "the daemon's", parse.integer(0, MAX_ID), 'owner of files in workspaces'),
   workspaceGid: optional('WORKSPACE_GID', "the daemon's", parse.integer(0, MAX_ID), 'group of files in workspaces'),

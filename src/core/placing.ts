@@ -6,6 +6,7 @@ import type { Placed, PlaceMode } from '../tree/tree.ts';
 import { add, chargeOf, freedBy, NOTHING, subtract } from './account.ts';
 import type { Expected, JournalStep, PlacementJournal } from './core.ts';
 import { demandExpected, demandsAbsence } from './expected.ts';
+import type { PathGuard } from './locks.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
 import type { Room } from './room.ts';
@@ -19,6 +20,11 @@ export interface Landing {
   readonly charge: Count;
   readonly mode: PlaceMode;
   readonly expected?: Expected;
+}
+
+interface PlaceOptions {
+  readonly journal?: PlacementJournal | undefined;
+  readonly also?: Also | undefined;
 }
 
 interface Plan {
@@ -39,20 +45,36 @@ export async function placeAll(
   parts: VolumeParts,
   room: Room,
   landings: readonly Landing[],
-  { journal, also }: { readonly journal?: PlacementJournal | undefined; readonly also?: Also } = {},
+  { journal, also }: PlaceOptions = {},
 ): Promise<readonly Placed[]> {
   demandDistinct(landings);
   await parts.home.staging.flush(landings.map((landing) => landing.staged));
   const paths = landings.map((landing) => landing.path);
   return parts.quota.afterRecount(parts.account, () =>
-    parts.locks.withPathLock(parts.lock, paths, async (guard) => {
-      const plan = await makePlan(parts, landings, journal);
-      await room.cover(needOf(landings, plan), 'exact');
-      await guard.check();
-      await journal?.record(stepsOf(landings, plan));
-      return carryOut({ parts, room, landings, plan, journalled: journal !== undefined, also });
-    }),
+    parts.locks.withPathLock(parts.lock, paths, (guard) =>
+      placeHeld({ parts, room, guard }, landings, { journal, also }),
+    ),
   );
+}
+
+/** What a placing stands on whose paths are locked already. */
+interface Held {
+  readonly parts: VolumeParts;
+  readonly room: Room;
+  readonly guard: PathGuard;
+}
+
+/** As `placeAll`, for a caller that holds the lock of every path, inside `Quota.afterRecount`, and whose bytes are flushed. */
+export async function placeHeld(
+  { parts, room, guard }: Held,
+  landings: readonly Landing[],
+  { journal, also }: PlaceOptions = {},
+): Promise<readonly Placed[]> {
+  const plan = await makePlan(parts, landings, journal);
+  await room.cover(needOf(landings, plan), 'exact');
+  await guard.check();
+  await journal?.record(stepsOf(landings, plan));
+  return carryOut({ parts, room, landings, plan, journalled: journal !== undefined, also });
 }
 
 function demandDistinct(landings: readonly Landing[]): void {

@@ -39,6 +39,17 @@ export interface ReadVolume {
 export interface Volume extends ReadVolume {
   /** Reserve, receive, place, settle: the whole of a write. Parents are made. @throws exists, not_found, too_large, quota_exceeded, precondition_failed */
   write(path: TreePath, body: Readable, options: WriteOptions): Promise<Entry>;
+  /**
+   * Makes a file's new content of its old, and nobody else writes to it in between: it is read, made and placed under the
+   * path's lock. Its permissions stay. `change` is called again where the account had to be counted first; the file it is given
+   * is open until the new content was read to its end. @throws not_found, is_directory, symlink, special_file, too_large,
+   * precondition_failed, quota_exceeded, conflict (a process in the mount changed it meanwhile), what `change` throws
+   */
+  rewrite<C extends NewContent>(
+    path: TreePath,
+    change: (file: OpenFile) => Promise<C>,
+    options: RewriteOptions,
+  ): Promise<{ readonly entry: Entry; readonly content: C }>;
   /** A write in steps, for several files under one reservation that land together or not at all. */
   intake(): Intake;
   mkdir(dir: TreePath): Promise<{ readonly entry: Entry; readonly created: boolean }>;
@@ -67,6 +78,18 @@ export interface WriteOptions {
   readonly expected?: Expected;
   /** Permission bits of the new file; default 0o644, or those of the file it replaces. */
   readonly permissions?: number;
+}
+
+/** What a file is to hold after a rewrite. */
+export interface NewContent {
+  readonly chunks: Iterable<Buffer> | AsyncIterable<Buffer>;
+  readonly bytes: number;
+}
+
+export interface RewriteOptions {
+  /** Neither the file nor its new content may be larger. */
+  readonly maxBytes: number;
+  readonly expected?: Expected;
 }
 
 export interface Placement {

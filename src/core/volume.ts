@@ -6,6 +6,7 @@ import type { ReadVolume, Volume } from './core.ts';
 import { openIntake } from './intake.ts';
 import { moveEntry, removeEntry } from './moving.ts';
 import { makeParents, missingParents } from './parents.ts';
+import { rewriteFile } from './rewrite.ts';
 import { Room } from './room.ts';
 import type { VolumeParts } from './volume-parts.ts';
 import { writeFile } from './write.ts';
@@ -36,6 +37,7 @@ export function openVolume(parts: VolumeParts): Volume {
   return {
     ...openReadVolume(parts),
     write: (path, body, options) => writeFile(parts, path, body, options),
+    rewrite: (path, change, options) => rewriteFile(parts, path, change, options),
     intake: () => openIntake(parts),
     mkdir: (dir) => makeDirectory(parts, dir),
     copy: (from, to, options) => copyEntry(parts, from, to, options),

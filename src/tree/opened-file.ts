@@ -87,13 +87,17 @@ export class OpenedFile implements OpenFile {
         requested: size,
       });
     }
-    const whole = Buffer.allocUnsafe(size);
-    for (let position = 0; position < size; ) {
-      const { bytesRead } = await this.handle.read(whole, position, size - position, position);
-      if (bytesRead === 0) throw changed(path);
-      position += bytesRead;
+    return this.slice(0, size);
+  }
+
+  async slice(start: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(length);
+    for (let filled = 0; filled < length; ) {
+      const { bytesRead } = await this.handle.read(bytes, filled, length - filled, start + filled);
+      if (bytesRead === 0) throw changed(this.entry.path);
+      filled += bytesRead;
     }
-    return whole;
+    return bytes;
   }
 
   close(): Promise<void> {

@@ -35,6 +35,8 @@ export interface OpenFile {
    * meanwhile destroys the stream with `conflict`. Ends by closing the file.
    */
   stream(range?: { readonly start: number; readonly end: number }): Readable;
+  /** `length` bytes from `start`, all of them within the size at opening. Does not close. @throws conflict when the file shrank */
+  slice(start: number, length: number): Promise<Buffer>;
   /** The whole content, for files no larger than `maxBytes`. Does not close. @throws too_large */
   bytes(maxBytes: number): Promise<Buffer>;
   close(): Promise<void>;

@@ -50,6 +50,8 @@ function describeReading(open: typeof temporaryHome): void {
     await home.tree.place(p('f'), await staged(home, 'other'), 'update');
     expect((await file.bytes(10)).toString()).toBe('0123456789');
     await expect(file.bytes(9)).rejects.toMatchObject({ code: 'too_large' });
+    expect((await file.slice(7, 3)).toString()).toBe('789');
+    expect((await file.slice(10, 0)).toString()).toBe('');
     const part: Buffer[] = await file.stream({ start: 2, end: 4 }).toArray();
     expect(Buffer.concat(part).toString()).toBe('234');
     await expect(home.tree.open(p('d'))).rejects.toMatchObject({ code: 'is_directory' });

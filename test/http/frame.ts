@@ -158,6 +158,7 @@ async function openFile(path: string, entry: Entry, state: { open: number }): Pr
     entry,
     close,
     bytes: () => handle.readFile(),
+    slice: async (start, length) => (await handle.read(Buffer.alloc(length), 0, length, start)).buffer,
     stream(range) {
       const { start, end } = range ?? { start: 0, end: entry.size - 1 };
       const source = handle.createReadStream({ start, end, autoClose: false });

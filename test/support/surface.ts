@@ -36,6 +36,7 @@ export function surface(): readonly MountedRoute[] {
     workspaceMaxFileBytes: limit,
     filesMaxFileBytes: limit,
     jsonMaxBytes: limit,
+    editMaxBytes: limit,
     clock: systemClock,
   });
   return mountedRoutes(dialects, {} as Core);

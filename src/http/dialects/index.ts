@@ -12,6 +12,7 @@ export interface DialectOptions {
   readonly workspaceMaxFileBytes: number;
   readonly filesMaxFileBytes: number;
   readonly jsonMaxBytes: number;
+  readonly editMaxBytes: number;
   readonly clock: Clock;
 }
 
@@ -22,6 +23,7 @@ export function allDialects(options: DialectOptions): readonly Dialect[] {
     filesystemDialect({
       jsonMaxBytes: options.jsonMaxBytes,
       maxFileBytes: options.workspaceMaxFileBytes,
+      editMaxBytes: Math.min(options.editMaxBytes, options.workspaceMaxFileBytes),
       clock: options.clock,
     }),
     filesDialect({ maxFileBytes: options.filesMaxFileBytes }),

@@ -92,6 +92,72 @@ const READ: readonly Scenario[] = [
     },
   },
   {
+    name: 'filesystem.read of the last lines counts one without a newline as well',
+    given: ['a1/log: one\ntwo\r\nthree\nfour'],
+    call: `GET ${FILES}/log?tail=2`,
+    status: 200,
+    golden: 'read-tail',
+    answers: { etag: expect.stringMatching(/^"[^"]+"$/) },
+    after: async ({ owner }, { headers }) => {
+      const contentOf = async (query: string) =>
+        ((await owner.does(`GET ${FILES}/log?${query}`)).body as { content: string }).content;
+      expect(await contentOf('tail=3')).toBe('two\r\nthree\nfour');
+      expect(await contentOf('tail=99')).toBe('one\ntwo\r\nthree\nfour');
+      expect(await contentOf('tail=1&encoding=base64')).toBe('Zm91cg==');
+      const again = { headers: { 'if-none-match': String(headers.etag) } };
+      expect((await owner.does(`GET ${FILES}/log?tail=2`, again)).status).toBe(304);
+    },
+  },
+  {
+    name: 'filesystem.read of the last lines judges UTF-8 by those lines, and finds nothing in an empty file',
+    ...planted('bin', Buffer.concat([Buffer.of(0xff), Buffer.from('\ntext\n')])),
+    call: `GET ${FILES}/bin?tail=1`,
+    status: 200,
+    body: expect.objectContaining({ content: 'text\n', encoding: 'utf-8', size: 7 }),
+    after: async ({ owner }) => {
+      const { body } = await owner.does(`GET ${FILES}/bin?tail=2`);
+      expect(body).toMatchObject({ content: '/wp0ZXh0Cg==', encoding: 'base64' });
+      await owner.writes('a1', 'empty', '');
+      expect((await owner.does(`GET ${FILES}/empty?tail=5`)).body).toMatchObject({ content: '', encoding: 'utf-8' });
+    },
+  },
+  {
+    name: 'filesystem.read by lines keeps a byte order mark, CRLF and a last line without a newline',
+    ...planted('bom', Buffer.from('\ufeffone\r\ntwo\r\n\r\nlast')),
+    call: `GET ${FILES}/bom?offset=1&limit=2`,
+    status: 200,
+    body: expect.objectContaining({ content: '\ufeffone\r\ntwo\r\n', total_lines: 4, next_offset: 3 }),
+    after: async ({ owner }) => {
+      const rest = await owner.does(`GET ${FILES}/bom?offset=3`);
+      expect(rest.body).toMatchObject({ content: '\r\nlast', start_line: 3, end_line: 4, total_lines: 4 });
+    },
+  },
+  {
+    name: 'filesystem.read answers HEAD in each form with the headers of GET, and no body',
+    given: ['a1/x.txt: one\ntwo\n'],
+    call: `HEAD ${FILES}/x.txt`,
+    status: 200,
+    text: '',
+    answers: { 'content-type': 'application/json; charset=utf-8' },
+    after: async ({ owner }) => {
+      for (const query of ['', '?offset=1&limit=1', '?tail=1', '?raw=true']) {
+        const [get, head] = [
+          await owner.does(`GET ${FILES}/x.txt${query}`),
+          await owner.does(`HEAD ${FILES}/x.txt${query}`),
+        ];
+        const headersOf = ({ headers: { date: _, 'x-request-id': __, ...same } }: typeof get) => same;
+        expect(headersOf(head)).toEqual(headersOf(get));
+        expect(headersOf(head)).toMatchObject({
+          etag: expect.anything(),
+          'last-modified': expect.stringMatching(/GMT$/),
+        });
+        expect(head).toMatchObject({ status: 200, text: '' });
+      }
+      expect((await owner.does(`HEAD ${FILES}/no.txt`)).status).toBe(404);
+      expect((await owner.does(`HEAD ${FILES}`)).status).toBe(400);
+    },
+  },
+  {
     name: 'filesystem.read answers 304 to who has the version',
     given: ['a1/x.txt: hi'],
     call: `GET ${FILES}/x.txt`,
@@ -133,7 +199,16 @@ const READ: readonly Scenario[] = [
     status: 400,
     code: 'invalid_request',
     after: async ({ owner }) => {
-      for (const query of ['limit=-1', 'encoding=latin1', 'raw=perhaps', 'raw=true&offset=1', 'path_b64=eA==']) {
+      for (const query of [
+        'limit=-1',
+        'tail=0',
+        'tail=1&offset=1',
+        'encoding=latin1',
+        'raw=perhaps',
+        'raw=true&offset=1',
+        'raw=true&tail=1',
+        'path_b64=eA==',
+      ]) {
         expect((await owner.does(`GET ${FILES}/x.txt?${query}`)).status).toBe(400);
       }
       expect((await owner.does('GET /agent/-bad-/filesystem/files/x')).status).toBe(400);

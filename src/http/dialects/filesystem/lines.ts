@@ -1,4 +1,5 @@
 import { FsError } from '../../../errors.ts';
+import type { OpenFile } from '../../../tree/tree.ts';
 
 const NEWLINE = 0x0a;
 
@@ -41,6 +42,47 @@ export async function readLines(
   const total = lineIsEmpty ? line - 1 : line;
   const end = Math.max(wanted.offset - 1, Math.min(total, last));
   return { content: Buffer.concat(kept), total, start: wanted.offset, end, isText: text.isText() };
+}
+
+const TAIL_SLICE_BYTES = 64 * 1024;
+
+/**
+ * The last `count` lines of a file, read backwards from its end as far as they reach.
+ * @throws too_large when they come to more than `maxBytes`
+ */
+export async function lastLines(
+  file: Pick<OpenFile, 'entry' | 'slice'>,
+  count: number,
+  maxBytes: number,
+): Promise<Buffer> {
+  const slices: Buffer[] = [];
+  let start = file.entry.size;
+  let keptBytes = 0;
+  for (let missing = count; missing > 0 && start > 0; ) {
+    const length = Math.min(TAIL_SLICE_BYTES, start);
+    start -= length;
+    const slice = await file.slice(start, length);
+    // The newline at the very end ends the last line; it begins no other.
+    const scan = scanBackwards(slice, slices.length === 0 ? length - 2 : length - 1, missing);
+    missing = scan.missing;
+    keptBytes += scan.kept.length;
+    if (keptBytes > maxBytes) throw tooLong(maxBytes);
+    slices.unshift(scan.kept);
+  }
+  return Buffer.concat(slices);
+}
+
+/** What of a slice follows the newline before its last `missing` lines, looking from byte `last` on backwards. */
+function scanBackwards(slice: Buffer, last: number, missing: number): { kept: Buffer; missing: number } {
+  let left = missing;
+  // A negative offset would count from the end.
+  for (let at = last; at >= 0; at -= 1) {
+    at = slice.lastIndexOf(NEWLINE, at);
+    if (at < 0) break;
+    left -= 1;
+    if (left === 0) return { kept: slice.subarray(at + 1), missing: 0 };
+  }
+  return { kept: slice, missing: left };
 }
 
 /** The part of a chunk that lies in lines `first` … `last`, when the chunk begins in line `line`; and the line it ends in. */

@@ -10,7 +10,7 @@ import { display, nameOf } from '../../../tree/path.ts';
 import type { OpenFile } from '../../../tree/tree.ts';
 import type { Call, Reply, Route } from '../../call.ts';
 import { etagOf } from '../../verbs/conditions.ts';
-import { readLines } from './lines.ts';
+import { lastLines, readLines } from './lines.ts';
 import { fileNamed, openToRead } from './target.ts';
 import { type ReadQuery, readQuery, readReply, showPath } from './wire.ts';
 
@@ -20,7 +20,7 @@ export function readRoute(core: Core, jsonMaxBytes: number): Route {
     path: '/files{/*path}',
     name: 'filesystem.read',
     summary:
-      'Read a file: as JSON, some lines of it with `offset` and `limit`, or its bytes with `raw=true` or `Accept: application/octet-stream`.',
+      'Read a file: as JSON, some lines of it with `offset` and `limit`, the last ones with `tail`, or its bytes with `raw=true` or `Accept: application/octet-stream`.',
     access: 'workspace:read',
     query: readQuery,
     replies: {
@@ -32,20 +32,35 @@ export function readRoute(core: Core, jsonMaxBytes: number): Route {
     handle: async (call) => {
       const query = call.query<ReadQuery>();
       const path = fileNamed(call, query.path_b64);
-      const asksLines = query.offset !== undefined || query.limit !== undefined;
-      const asksBytes = query.raw || acceptsBytes(call);
-      if (asksBytes && asksLines) {
-        throw new FsError(
-          'invalid_request',
-          'offset and limit count lines of the JSON form; use a Range header for bytes',
-        );
-      }
+      const form = formOf(query, query.raw || acceptsBytes(call));
       const file = await (await openToRead(core, call)).open(path);
-      if (asksBytes) return bytesReply(file, query.raw);
+      if (form === 'bytes') return bytesReply(file, query.raw);
       if (isFresh(call, file.entry)) return notModified(file);
-      return asksLines ? linesReply(file, query, jsonMaxBytes, call.signal) : wholeReply(file, query, jsonMaxBytes);
+      if (form === 'lines') return linesReply(file, query, jsonMaxBytes, call.signal);
+      return query.tail === undefined
+        ? wholeReply(file, query, jsonMaxBytes)
+        : tailReply(file, query, query.tail, jsonMaxBytes);
     },
   };
+}
+
+/** @throws invalid_request for a mixture of forms */
+function formOf(query: ReadQuery, asksBytes: boolean): 'bytes' | 'lines' | 'whole or tail' {
+  const asksLines = query.offset !== undefined || query.limit !== undefined;
+  if (asksBytes && (asksLines || query.tail !== undefined)) {
+    throw new FsError(
+      'invalid_request',
+      'offset, limit and tail count lines of the JSON form; use a Range header for bytes',
+    );
+  }
+  if (asksLines && query.tail !== undefined) {
+    throw new FsError(
+      'invalid_request',
+      'tail counts lines from the end, offset and limit from the start; ask for one',
+    );
+  }
+  if (asksBytes) return 'bytes';
+  return asksLines ? 'lines' : 'whole or tail';
 }
 
 function acceptsBytes(call: Call): boolean {
@@ -91,6 +106,15 @@ async function linesReply(file: OpenFile, query: ReadQuery, maxBytes: number, si
   });
 }
 
+async function tailReply(file: OpenFile, query: ReadQuery, count: number, maxBytes: number): Promise<Reply> {
+  try {
+    const bytes = await lastLines(file, count, maxBytes);
+    return jsonReply(file.entry, written(bytes, query.encoding, isUtf8(bytes)));
+  } finally {
+    await file.close();
+  }
+}
+
 type ReadReply = z.infer<typeof readReply>;
 type Content = Pick<ReadReply, 'content' | 'encoding'>;
 
@@ -102,7 +126,7 @@ function jsonReply(entry: Entry, content: Content, lines: Partial<ReadReply> = {
     modified_at: entry.modifiedAt.toISOString(),
     ...lines,
   };
-  return { status: 200, headers: { ETag: etagOf(entry) }, json };
+  return { status: 200, headers: { ETag: etagOf(entry), 'Last-Modified': entry.modifiedAt.toUTCString() }, json };
 }
 
 function written(bytes: Buffer, asked: ReadQuery['encoding'], isText: boolean): Content {

@@ -6,6 +6,7 @@ import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadata
 import { batchRoute } from './batch.ts';
 import { listRoute, mkdirRoute, removeDirectoryRoute } from './directories.ts';
 import { operationRoute } from './operations.ts';
+import { patchRoute } from './patch.ts';
 import { readRoute } from './read.ts';
 import { statusesOf } from './statuses.ts';
 import { openToChange, openToRead } from './target.ts';
@@ -16,6 +17,8 @@ export interface FilesystemOptions {
   /** The most that a JSON answer carries of a file. */
   readonly jsonMaxBytes: number;
   readonly maxFileBytes: number;
+  /** The largest file that PATCH and edit take or make. */
+  readonly editMaxBytes: number;
   readonly clock: Clock;
 }
 
@@ -28,6 +31,7 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       readRoute(core, options.jsonMaxBytes),
       createRoute(core, options.maxFileBytes),
       updateRoute(core, options.maxFileBytes),
+      patchRoute(core, options.editMaxBytes),
       deleteRoute(core, options.clock),
       listRoute(core),
       mkdirRoute(core),

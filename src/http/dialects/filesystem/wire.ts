@@ -22,6 +22,9 @@ export const readQuery = z.object({
     .describe('How `content` is written. Text that is not UTF-8 comes as base64 all the same.'),
   offset: queryInteger(1, Number.MAX_SAFE_INTEGER).optional().describe('First line to read, counted from 1.'),
   limit: queryInteger(1, Number.MAX_SAFE_INTEGER).optional().describe('How many lines to read.'),
+  tail: queryInteger(1, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('The last so many lines, read from the end of the file. Not together with offset, limit or raw.'),
   raw: rawFlag,
   path_b64: pathBytes,
 });
@@ -55,6 +58,19 @@ export const createBody = z.object({
   overwrite: z.boolean().default(false).describe('Replace a file that exists.'),
 });
 export const updateBody = z.object(content);
+
+const offset = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const patchBody = z.object({
+  operation: z.enum(['append', 'prepend', 'insert', 'replace']),
+  content: z.string().describe('What is added, written as `encoding` says.').meta({ example: 'south,7\n' }),
+  encoding: encoding.default('utf-8'),
+  position: offset.optional().describe('Of insert and replace, which need it: the byte they begin at, counted from 0.'),
+  length: offset
+    .optional()
+    .describe('Of replace: how many bytes go. By default as many as `content` has, at most to the end of the file.'),
+});
+export type PatchBody = z.infer<typeof patchBody>;
 
 export const readReply = z.object({
   path,
