@@ -3,9 +3,10 @@
 // One line per folder of src, lowest first. A folder may import itself, the leaves, and what stands here.
 const LAYERS = {
   tree: [],
+  archive: ['tree/(path|entry)\\.ts$'],
   db: [],
   auth: [],
-  core: ['tree/', 'db/', 'auth/'],
+  core: ['tree/', 'archive/', 'db/', 'auth/'],
   http: ['core/', 'auth/', 'tree/(path|entry|tree|staging)\\.ts$'],
   cli: ['daemon\\.ts$', 'config\\.ts$', 'secrets\\.ts$', 'auth/', 'db/'],
 };
@@ -67,6 +68,9 @@ module.exports = {
     ]),
     confined('kysely-only-in-db', packages('kysely'), ['^src/db/']),
     confined('chokidar-only-in-watch', packages('chokidar'), ['^src/tree/watch\\.ts$']),
+    confined('archivers-only-in-archive', packages('archiver', 'unzipper', 'yauzl', 'tar', 'tar-stream'), [
+      '^src/archive/',
+    ]),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
   ],
   options: {
