@@ -6,7 +6,7 @@ const LAYERS = {
   archive: ['tree/(path|entry)\\.ts$'],
   db: [],
   auth: [],
-  core: ['tree/', 'archive/', 'db/', 'auth/'],
+  core: ['tree/', 'db/', 'auth/'],
   http: ['core/', 'auth/', 'tree/(path|entry|tree|staging)\\.ts$'],
   cli: ['daemon\\.ts$', 'config\\.ts$', 'secrets\\.ts$', 'auth/', 'db/'],
 };
@@ -68,7 +68,7 @@ module.exports = {
     ]),
     confined('kysely-only-in-db', packages('kysely'), ['^src/db/']),
     confined('chokidar-only-in-watch', packages('chokidar'), ['^src/tree/watch\\.ts$']),
-    confined('archivers-only-in-archive', packages('archiver', 'unzipper', 'yauzl', 'tar', 'tar-stream'), [
+    confined('archivers-only-in-archive', packages('archiver', 'yauzl', 'unzipper', 'tar', 'tar-stream'), [
       '^src/archive/',
     ]),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),

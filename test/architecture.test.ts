@@ -99,6 +99,7 @@ describe('import rules', () => {
 /** For each rule a file that breaks it. Relative targets come into being as empty files, but for the one that must not. */
 const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]>> = {
   'tree-imports-down': ['src/tree/breach.ts', '../core/any.ts'],
+  'archive-imports-down': ['src/archive/breach.ts', '../core/any.ts'],
   'db-imports-down': ['src/db/breach.ts', '../tree/any.ts'],
   'auth-imports-down': ['src/auth/breach.ts', '../db/any.ts'],
   'core-imports-down': ['src/core/breach.ts', '../http/any.ts'],
@@ -116,6 +117,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'sql-drivers-only-in-db': ['src/core/sql.ts', 'better-sqlite3'],
   'kysely-only-in-db': ['src/core/query.ts', 'kysely'],
   'chokidar-only-in-watch': ['src/tree/other.ts', 'chokidar'],
+  'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
   'jwt-only-in-auth': ['src/http/token.ts', 'jsonwebtoken'],
 };
 
