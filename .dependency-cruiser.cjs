@@ -6,7 +6,8 @@ const LAYERS = {
   archive: ['tree/(path|entry)\\.ts$'],
   db: [],
   auth: [],
-  core: ['tree/', 'db/', 'auth/'],
+  web: [],
+  core: ['tree/', 'db/', 'auth/', 'web/'],
   http: ['core/', 'auth/', 'tree/(path|entry|tree|staging)\\.ts$'],
   cli: ['daemon\\.ts$', 'config\\.ts$', 'secrets\\.ts$', 'auth/', 'db/'],
 };
@@ -71,6 +72,7 @@ module.exports = {
     confined('archivers-only-in-archive', packages('archiver', 'yauzl', 'unzipper', 'tar', 'tar-stream'), [
       '^src/archive/',
     ]),
+    confined('calls-out-only-in-web', packages('undici', 'ipaddr\\.js'), ['^src/web/']),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
   ],
   options: {

@@ -19,6 +19,7 @@ import { buildApp } from './http/serve.ts';
 import { type Log, openLog } from './log.ts';
 import { makeDataRoot, openSecrets, type Secrets } from './secrets.ts';
 import { type DataRoot, openDataRoot } from './tree/root.ts';
+import { openWeb, type Web } from './web/web.ts';
 
 /** How long requests in flight may take to finish once the daemon closes. */
 const GRACE_MS = 20_000;
@@ -36,6 +37,8 @@ export interface Daemon {
 export interface DaemonOptions {
   readonly clock?: Clock;
   readonly log?: Log;
+  /** What fetches reach instead of the public internet. */
+  readonly web?: Web;
 }
 
 interface Parts {
@@ -104,6 +107,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
     },
     ownership,
     severalProcesses: database.shared || config.workers > 1,
+    web: config.fetchEnabled ? (options.web ?? openWeb()) : null,
   });
   undo.push(core.close);
   metrics.gauges(() => ({ stagedBytes: root.stagedBytes(), watchers: core.watchedDirectories() }));

@@ -102,6 +102,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'archive-imports-down': ['src/archive/breach.ts', '../core/any.ts'],
   'db-imports-down': ['src/db/breach.ts', '../tree/any.ts'],
   'auth-imports-down': ['src/auth/breach.ts', '../db/any.ts'],
+  'web-imports-down': ['src/web/breach.ts', '../core/any.ts'],
   'core-imports-down': ['src/core/breach.ts', '../http/any.ts'],
   'http-imports-down': ['src/http/breach.ts', '../db/any.ts'],
   'cli-imports-down': ['src/cli/breach.ts', '../core/any.ts'],
@@ -118,6 +119,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'kysely-only-in-db': ['src/core/query.ts', 'kysely'],
   'chokidar-only-in-watch': ['src/tree/other.ts', 'chokidar'],
   'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
+  'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
   'jwt-only-in-auth': ['src/http/token.ts', 'jsonwebtoken'],
 };
 

@@ -23,7 +23,7 @@ const CALLS = `
   store.list store.download store.upload store.delete store.move store.copy store.mkdir store.metadata store.setMetadata
   filesystem.patch
   filesystem.read filesystem.create filesystem.update filesystem.delete filesystem.list filesystem.mkdir
-  filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.metadata filesystem.setMetadata
+  filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.fetch filesystem.metadata filesystem.setMetadata
   files.create files.list files.get files.content files.url files.delete files.signed
   agents.create agents.list agents.get agents.delete agents.mount
   runs.start runs.list runs.get runs.heartbeat runs.finish

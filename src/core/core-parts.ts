@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/schema.ts';
 import type { Log } from '../log.ts';
 import type { DataRoot } from '../tree/root.ts';
+import type { Web } from '../web/web.ts';
 import type { FinalStatus, Limits } from './core.ts';
 import type { Ownership } from './ownership.ts';
 
@@ -50,4 +51,6 @@ export interface CoreParts {
   /** True where other daemon processes may serve the same root and database. */
   readonly severalProcesses: boolean;
   readonly metrics: CoreMetrics;
+  /** Where imports come from; null: they are switched off. */
+  readonly web: Web | null;
 }

@@ -1,8 +1,10 @@
+import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
+export type * from './import-types.ts';
 export type * from './object-types.ts';
 export type * from './page-types.ts';
 export type * from './run-types.ts';
@@ -16,6 +18,7 @@ export interface Core {
   readonly agents: Agents;
   readonly volumes: Volumes;
   readonly attributes: Attributes;
+  readonly imports: Imports;
   readonly objects: Objects;
   readonly runs: Runs;
 }

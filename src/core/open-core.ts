@@ -7,6 +7,7 @@ import { type Contents, openContents } from './contents.ts';
 import type { Core, FileObject } from './core.ts';
 import type { CoreParts } from './core-parts.ts';
 import { openDisk } from './disk.ts';
+import { openImports } from './imports.ts';
 import { type Instances, openInstances, thisProcess } from './instances.ts';
 import { openKeys } from './keys.ts';
 import { type Locks, openLocks } from './locks.ts';
@@ -74,7 +75,8 @@ function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Grou
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
   const [keys, attributes] = [openKeys({ db, clock }), openAttributes(db)];
-  return { tenants, keys, agents, volumes, attributes, objects, runs, contents };
+  const imports = openImports({ volumes, web: parts.web });
+  return { tenants, keys, agents, volumes, attributes, imports, objects, runs, contents };
 }
 
 /**

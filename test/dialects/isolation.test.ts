@@ -42,6 +42,8 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     // Items are answered each for itself, so the call is 200.
     stranger: (answer) => expect(answer.body).toMatchObject({ results: [{ status: 404 }] }),
   },
+  // Switched off, which is told before anything is looked for.
+  'filesystem.fetch': { ...json({ url: 'http://files.example/', path: 'x' }), stranger: 403 },
   'filesystem.metadata': { params: file, stranger: 404 },
   'filesystem.setMetadata': { params: file, ...json({ tags: ['x'] }), stranger: 404 },
   'agents.list': { stranger: emptyList('agents') },

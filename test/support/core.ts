@@ -107,6 +107,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
     ownership: ownershipOf({ daemon: daemonOwner(), wanted: null, giving: root.giving }),
     severalProcesses: wishes.severalProcesses ?? false,
     metrics: uncounted(),
+    web: null,
   };
   const core = await openCore(parts);
   let closing: Promise<void> | null = null;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { startDaemon } from '../../src/daemon.ts';
+import type { Web } from '../../src/web/web.ts';
 import { type Claims, TEST_SECRET, token } from './process.ts';
 
 /** The daemon inside the test's process, with a data root of its own. */
@@ -18,10 +19,12 @@ export interface TestDaemonOptions {
   /** Settings over those of every test daemon. */
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** Where fetches go instead of the internet, with FETCH_ENABLED. */
+  readonly web?: Web;
 }
 
 /** Starts the whole daemon on a free port, on a real disk with a real database. Close it. */
-export async function startTestDaemon({ env = {}, clock }: TestDaemonOptions = {}): Promise<TestDaemon> {
+export async function startTestDaemon({ env = {}, ...options }: TestDaemonOptions = {}): Promise<TestDaemon> {
   const dataDir = await mkdtemp(join(tmpdir(), 'workspaced-test-'));
   const config = readConfig({
     DATA_DIR: dataDir,
@@ -33,7 +36,7 @@ export async function startTestDaemon({ env = {}, clock }: TestDaemonOptions = {
     NODE_ENV: 'production',
     ...env,
   });
-  const daemon = await startDaemon(config, clock === undefined ? {} : { clock });
+  const daemon = await startDaemon(config, options);
   return {
     url: daemon.url,
     dataDir,

@@ -5,6 +5,7 @@ import type { Dialect } from '../../dialect.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
 import { batchRoute } from './batch.ts';
 import { listRoute, mkdirRoute, removeDirectoryRoute } from './directories.ts';
+import { fetchRoute } from './fetch.ts';
 import { operationRoute } from './operations.ts';
 import { patchRoute } from './patch.ts';
 import { readRoute } from './read.ts';
@@ -39,6 +40,7 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       operationRoute(core, 'copy'),
       operationRoute(core, 'move'),
       batchRoute(core, options.maxFileBytes),
+      fetchRoute(core, options.maxFileBytes),
       readMetadata(core),
       patchMetadata(core),
     ],

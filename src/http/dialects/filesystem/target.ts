@@ -7,7 +7,7 @@ import type { Call } from '../../call.ts';
 import { pathFromBase64 } from '../../verbs/content.ts';
 
 /** The workspace that a call is about. @throws invalid_request for an agent id that is none */
-function workspaceOf(call: Call): VolumeRef & { readonly kind: 'workspace' } {
+export function workspaceOf(call: Call): VolumeRef & { readonly kind: 'workspace' } {
   return { kind: 'workspace', tenant: call.grant.tenant, agent: parseAgentId(call.param('agentId')) };
 }
 
