@@ -1,4 +1,4 @@
-import { type BigIntStats, closeSync, constants, fstat, open } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstat, open, openSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { encodePath } from './path.ts';
@@ -39,6 +39,11 @@ const statDescriptor = promisify(fstat);
 /** Holds the directory at the path by a descriptor. The caller checks where the path led. */
 export async function holdDirectory(path: HostPath): Promise<Directory> {
   return new Descriptor(await openDescriptor(path, HOLD_DIRECTORY));
+}
+
+/** As `holdDirectory`, for a thread that may wait for the disk. */
+export function holdDirectorySync(path: HostPath): Directory {
+  return new Descriptor(openSync(path, HOLD_DIRECTORY));
 }
 
 class Descriptor implements Directory {

@@ -2,7 +2,7 @@ import { readlinkSync, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { FsError } from '../errors.ts';
 import { bestEffortDirectory } from './best-effort.ts';
-import { type Directory, type HostPath, holdDirectory } from './directory.ts';
+import { type Directory, type HostPath, holdDirectory, holdDirectorySync } from './directory.ts';
 
 /**
  * How well paths are held inside a tree on this machine: `proc` is full confinement; `best-effort` holds against clients,
@@ -35,7 +35,16 @@ export function chooseEngine(bestEffort: boolean, descriptors: string = DESCRIPT
 }
 
 async function open(expected: Buffer): Promise<Directory | null> {
-  const directory = await holdDirectory(expected);
+  return ifThere(await holdDirectory(expected), expected);
+}
+
+/** As the full engine's `open`, for a thread that may wait for the disk. */
+export function openDirectorySync(expected: Buffer): Directory | null {
+  return ifThere(holdDirectorySync(expected), expected);
+}
+
+/** Closes what lies elsewhere. */
+function ifThere(directory: Directory, expected: Buffer): Directory | null {
   try {
     if (whereIs(directory.self).equals(expected)) return directory;
   } catch (error) {

@@ -20,7 +20,7 @@ export async function* readNames(directory: Directory): AsyncGenerator<readonly 
   for await (const found of stream) {
     const isKnown =
       found.isDirectory() || found.isFile() || found.isSymbolicLink() || found.isFIFO() || found.isSocket();
-    batch.push({ name: decode(found.name), isDirectory: isKnown ? found.isDirectory() : null });
+    batch.push({ name: decodeLatin1(found.name), isDirectory: isKnown ? found.isDirectory() : null });
     if (batch.length < BATCH) continue;
     yield batch;
     batch = [];
@@ -34,7 +34,8 @@ export async function isEmpty(directory: Directory): Promise<boolean> {
   return true;
 }
 
-function decode(latin1: string): string {
+/** A name that was read as latin1, which keeps every byte, as a path has it. */
+export function decodeLatin1(latin1: string): string {
   return ASCII.test(latin1) ? latin1 : decodeName(Buffer.from(latin1, 'latin1'));
 }
 
