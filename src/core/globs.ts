@@ -28,7 +28,15 @@ type Token =
   | { readonly kind: 'any' | 'star' }
   | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly (readonly [string, string])[] };
 
-type Segment = 'globstar' | { readonly literal: string | null; readonly tokens: readonly Token[] };
+interface NamePattern {
+  /** The one name it matches, or null. */
+  readonly literal: string | null;
+  /** Of a star and then plain text, that text: most patterns are such, and need no matching step by step. */
+  readonly suffix: string | null;
+  readonly tokens: readonly Token[];
+}
+
+type Segment = 'globstar' | NamePattern;
 
 const MAX_GLOB_CHARACTERS = 1024;
 const MAGIC = /[*?[{]/;
@@ -98,7 +106,12 @@ function parseSegment(text: string): Segment {
     }
   }
   const plain = tokens.map((token) => (token.kind === 'literal' ? token.text : null));
-  return { literal: plain.includes(null) ? null : plain.join(''), tokens };
+  const isSuffix = tokens[0]?.kind === 'star' && !plain.includes(null, 1);
+  return {
+    literal: plain.includes(null) ? null : plain.join(''),
+    suffix: isSuffix ? plain.slice(1).join('') : null,
+    tokens,
+  };
 }
 
 /** The class that begins at `start`, or null where the bracket is never closed. A `]` right after the opening is a member. */
@@ -146,10 +159,11 @@ function matchSegments(segments: readonly Segment[], names: readonly string[], h
   return at === segments.length;
 }
 
-function matchName(segment: Exclude<Segment, 'globstar'>, name: string, hidden: boolean): boolean {
+function matchName(segment: NamePattern, name: string, hidden: boolean): boolean {
   if (segment.literal !== null) return segment.literal === name;
   const [first] = segment.tokens;
   if (!hidden && name.startsWith('.') && first?.kind !== 'literal') return false;
+  if (segment.suffix !== null) return name.endsWith(segment.suffix);
   return matchTokens(segment.tokens, Array.from(name));
 }
 
