@@ -120,6 +120,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'chokidar-only-in-watch': ['src/tree/other.ts', 'chokidar'],
   'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
   'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
+  'search-engines-in-place': ['src/core/other.ts', 're2js'],
   'jwt-only-in-auth': ['src/http/token.ts', 'jsonwebtoken'],
 };
 

@@ -1,6 +1,7 @@
 import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
+import type { Searches } from './search-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
@@ -8,6 +9,7 @@ export type * from './import-types.ts';
 export type * from './object-types.ts';
 export type * from './page-types.ts';
 export type * from './run-types.ts';
+export type * from './search-types.ts';
 export type * from './tenancy-types.ts';
 export type * from './volume-types.ts';
 
@@ -21,4 +23,5 @@ export interface Core {
   readonly imports: Imports;
   readonly objects: Objects;
   readonly runs: Runs;
+  readonly searches: Searches;
 }

@@ -15,6 +15,7 @@ import { type InnerObjects, openObjects } from './objects.ts';
 import { openQuota, type Quota } from './quota.ts';
 import { openRecounts, type Recounts } from './recount.ts';
 import { type InnerRuns, openRuns } from './runs.ts';
+import { type InnerSearches, openSearches } from './searches.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { openVolumes } from './volumes.ts';
@@ -26,6 +27,7 @@ export interface InnerCore extends Core {
   readonly agents: InnerAgents;
   readonly objects: InnerObjects;
   readonly runs: InnerRuns;
+  readonly searches: InnerSearches;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
   /** Directories that this process watches at this moment. */
@@ -76,7 +78,8 @@ function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Grou
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
   const [keys, attributes] = [openKeys({ db, clock }), openAttributes(db)];
   const imports = openImports({ volumes, web: parts.web });
-  return { tenants, keys, agents, volumes, attributes, imports, objects, runs, contents };
+  const searches = openSearches({ home: volumes.home });
+  return { tenants, keys, agents, volumes, attributes, imports, objects, runs, searches, contents };
 }
 
 /**
@@ -95,6 +98,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
 
   async function close(): Promise<void> {
     await sweeper.close();
+    await nouns.searches.close();
     await runs.close();
     await burial.close();
     await quota.mend();

@@ -3,6 +3,7 @@ import type { Core } from '../../../core/core.ts';
 import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
+import { SEARCH, search } from '../../verbs/search.ts';
 import { batchRoute } from './batch.ts';
 import { listRoute, mkdirRoute, removeDirectoryRoute } from './directories.ts';
 import { fetchRoute } from './fetch.ts';
@@ -41,6 +42,7 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       operationRoute(core, 'move'),
       batchRoute(core, options.maxFileBytes),
       fetchRoute(core, options.maxFileBytes),
+      searchRoute(core),
       readMetadata(core),
       patchMetadata(core),
     ],
@@ -52,6 +54,17 @@ const METADATA_REPLIES: Route['replies'] = {
   200: { description: 'Everything known of the path.', schema: metadataObject },
   404: { description: 'There is no such path or workspace.' },
 };
+
+function searchRoute(core: Core): Route {
+  return {
+    method: 'POST',
+    path: '/operations/search',
+    name: 'filesystem.search',
+    access: 'workspace:read',
+    ...SEARCH,
+    handle: async (call) => search(core, await openToRead(core, call), call, showPath),
+  };
+}
 
 function readMetadata(core: Core): Route {
   return {

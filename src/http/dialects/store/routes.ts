@@ -8,6 +8,7 @@ import { expectedBy } from '../../verbs/conditions.ts';
 import { afterCursor, pathCursor } from '../../verbs/cursor.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
 import { operationsBody, operationsReplies, relocate } from '../../verbs/relocation.ts';
+import { SEARCH, search } from '../../verbs/search.ts';
 import { success } from '../../verbs/shapes.ts';
 import { uploadRoute } from './upload.ts';
 import {
@@ -37,6 +38,7 @@ export function storeDialect(options: { readonly maxFileBytes: number }): Dialec
       move(core),
       copy(core),
       mkdir(core),
+      searchRoute(core),
       readMetadata(core),
       patchMetadata(core),
     ],
@@ -202,6 +204,17 @@ function mkdir(core: Core): Route {
       await volume.mkdir(dir);
       return DONE;
     },
+  };
+}
+
+function searchRoute(core: Core): Route {
+  return {
+    method: 'POST',
+    path: '/search',
+    name: 'store.search',
+    access: 'store:read',
+    ...SEARCH,
+    handle: async (call) => search(core, await openToRead(core, call), call, showPath),
   };
 }
 

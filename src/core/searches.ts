@@ -1,0 +1,154 @@
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import type { VolumeRef } from '../auth/grant.ts';
+import { FsError } from '../errors.ts';
+import type { TreePath } from '../tree/path.ts';
+import type { Home } from '../tree/root.ts';
+import { isPartial, offerSeats, searchMemory, stopSearch } from './search-state.ts';
+import type { SearchAnswer, Searches, SearchLimits, SearchQuery, SearchResult } from './search-types.ts';
+import type { SearchOutcome, SearchTask } from './search-worker.ts';
+import type { ReadVolume } from './volume-types.ts';
+
+export interface SearchParts {
+  home(ref: VolumeRef): Promise<Home>;
+  readonly limits?: Partial<SearchLimits>;
+}
+
+export interface InnerSearches extends Searches {
+  /** Ends what is under way, and the threads. */
+  close(): Promise<void>;
+}
+
+const LIMITS: SearchLimits = {
+  timeMs: 10_000,
+  entries: 2_000_000,
+  bytes: 4 * 1024 * 1024 * 1024,
+  characters: 2 * 1024 * 1024,
+  lines: 1000,
+};
+const MIN_THREADS = 2;
+const MAX_THREADS = 4;
+/** Searches that take turns in one thread. */
+const TURNS = 4;
+/** With those that wait for a turn; one more is refused. */
+const MAX_SEARCHES = 64;
+const RETRY_AFTER_SECONDS = 2;
+/** Of each thread: far more than its bounded queues need, so that none can take the daemon's memory. */
+const MAX_HEAP_MB = 192;
+const HERE = import.meta.url;
+
+/** Searches in threads that are started with the first of them. */
+export function openSearches(parts: SearchParts): InnerSearches {
+  const limits = { ...LIMITS, ...parts.limits };
+  const threads = Math.min(MAX_THREADS, Math.max(MIN_THREADS, availableParallelism()));
+  const running = new Set<SharedArrayBuffer>();
+  let pool: Piscina<SearchTask, SearchOutcome> | null = null;
+
+  async function find(volume: ReadVolume, query: SearchQuery, signal: AbortSignal): Promise<SearchAnswer> {
+    if (running.size >= MAX_SEARCHES) throw busy();
+    const memory = searchMemory();
+    running.add(memory);
+    const stop = () => stopSearch(memory);
+    signal.addEventListener('abort', stop);
+    try {
+      signal.throwIfAborted();
+      const from = await startOf(volume, query.path);
+      const { hostPath } = await parts.home(volume.ref);
+      pool ??= openPool(threads);
+      const results = await conduct(pool, { hostPath, query, limits, memory }, from, threads);
+      signal.throwIfAborted();
+      return { results: results.sort(byPath), truncated: isPartial(memory) };
+    } finally {
+      signal.removeEventListener('abort', stop);
+      running.delete(memory);
+    }
+  }
+
+  return {
+    find,
+    async close() {
+      for (const memory of running) stopSearch(memory);
+      await pool?.destroy();
+      pool = null;
+    },
+  };
+}
+
+function openPool(threads: number): Piscina<SearchTask, SearchOutcome> {
+  return new Piscina({
+    filename: new URL(HERE.endsWith('.ts') ? './search-worker.ts' : './search-worker.js', HERE).href,
+    // All at once: else the first thread would be given everything.
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker: TURNS,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    // The options of the process (such as --eval's) are not for these threads.
+    execArgv: [],
+  });
+}
+
+function busy(cause?: unknown): FsError {
+  const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return new FsError('unavailable', 'too many searches are under way; try again in a moment', detail, cause);
+}
+
+/** @throws not_found, symlink, special_file, unreadable */
+async function startOf(volume: ReadVolume, path: TreePath): Promise<SearchTask['from']> {
+  const { kind } = await volume.stat(path);
+  if (kind === 'directory') {
+    // Says so where the directory may not be read.
+    for await (const _ of volume.walk(path, { depth: 1, entries: 1 })) break;
+    return [path];
+  }
+  // Says what is wrong with anything but a file.
+  await (await volume.open(path)).close();
+  return 'file';
+}
+
+/** Plays one search: what one thread leaves undone is shared out among all that have nothing to do. */
+async function conduct(
+  pool: Piscina<SearchTask, SearchOutcome>,
+  task: Omit<SearchTask, 'from'>,
+  from: SearchTask['from'],
+  threads: number,
+): Promise<SearchResult[]> {
+  const results: SearchResult[] = [];
+  let active = 0;
+
+  async function work(part: SearchTask['from']): Promise<void> {
+    active += 1;
+    const outcome = await pool.run({ ...task, from: part });
+    active -= 1;
+    if ('refused' in outcome) throw new FsError(outcome.refused.code, outcome.refused.message, outcome.refused.detail);
+    results.push(...outcome.results);
+    const shares = shared(outcome.rest, threads - active);
+    offerSeats(task.memory, Math.max(0, threads - active - shares.length));
+    await Promise.all(shares.map(work));
+  }
+
+  try {
+    offerSeats(task.memory, threads - 1);
+    await work(from);
+  } catch (error) {
+    stopSearch(task.memory);
+    if (error instanceof FsError) throw error;
+    const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+    throw new FsError(
+      'unavailable',
+      'the search was ended before it was done; try it below one directory',
+      detail,
+      error,
+    );
+  }
+  return results;
+}
+
+/** Dealt out like cards, since neighbours are often of a size. */
+function shared(directories: readonly TreePath[], hands: number): (readonly TreePath[])[] {
+  const count = Math.min(hands, directories.length);
+  return Array.from({ length: count }, (_, hand) => directories.filter((_, n) => n % count === hand));
+}
+
+function byPath(left: SearchResult, right: SearchResult): number {
+  return left.path < right.path ? -1 : left.path > right.path ? 1 : 0;
+}
