@@ -42,6 +42,10 @@ export interface ErrorDetail {
   readonly limit?: number;
   readonly requested?: number;
   readonly unit?: 'bytes' | 'files';
+  /** Of a text that was to be replaced: how often it occurs. */
+  readonly occurrences?: number;
+  /** Of several edits: which one the error is about, from 0. */
+  readonly edit?: number;
   /** Seconds after which trying again makes sense; becomes `Retry-After`. */
   readonly retryAfterSeconds?: number;
 }

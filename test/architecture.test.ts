@@ -118,6 +118,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'sql-drivers-only-in-db': ['src/core/sql.ts', 'better-sqlite3'],
   'kysely-only-in-db': ['src/core/query.ts', 'kysely'],
   'chokidar-only-in-watch': ['src/tree/other.ts', 'chokidar'],
+  'diff-only-in-edits': ['src/http/diff.ts', 'diff'],
   'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
   'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
   'search-engines-in-place': ['src/core/other.ts', 're2js'],

@@ -21,7 +21,7 @@ function spelledOut(title: string): readonly string[] {
 /** The calls of the contract that this program speaks so far; a new row of a page gets a line here first. */
 const CALLS = `
   store.list store.download store.upload store.delete store.move store.copy store.mkdir store.metadata store.setMetadata store.search
-  filesystem.patch
+  filesystem.patch filesystem.edit
   filesystem.read filesystem.create filesystem.update filesystem.delete filesystem.list filesystem.mkdir
   filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.fetch filesystem.metadata filesystem.setMetadata
   filesystem.search

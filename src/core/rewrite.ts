@@ -45,8 +45,8 @@ export async function rewriteFile<C extends NewContent>(
   }
 }
 
-/** The file as it is now, held against the condition. */
-async function openCurrent(tree: Tree, path: TreePath, expected: Expected): Promise<OpenFile> {
+/** The file as it is now, held against the condition. Close it. @throws precondition_failed, what Tree.open throws */
+export async function openCurrent(tree: Pick<Tree, 'open'>, path: TreePath, expected: Expected): Promise<OpenFile> {
   try {
     const file = await tree.open(path);
     return await demandVersion(file, expected);
@@ -113,8 +113,8 @@ async function placeOver(ground: Ground, current: Entry, staged: Staged): Promis
   }
 }
 
-/** @throws too_large */
-function demandInPlace({ path, size }: Entry, bytes: number, maxBytes: number): void {
+/** @throws too_large where a file of so many bytes is none to be edited in place, be it the current one or what it would become */
+export function demandInPlace({ path, size }: Entry, bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
   const has = bytes === size ? `has ${bytes} bytes` : `has ${size} bytes and would have ${bytes}`;
   throw new FsError(

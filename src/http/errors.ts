@@ -68,7 +68,7 @@ export interface ErrorReply {
 
 /** The RFC 9457 body of an error. `error` repeats `detail` for clients that look there. */
 export function problemOf(error: FsError, status: number): Readonly<Record<string, unknown>> {
-  const { path, used, limit, requested, unit } = error.detail;
+  const { path, used, limit, requested, unit, occurrences, edit } = error.detail;
   const sentence = display(error.message);
   return {
     type: `urn:workspaced:problem:${error.code}`,
@@ -82,6 +82,8 @@ export function problemOf(error: FsError, status: number): Readonly<Record<strin
     ...(limit === undefined ? {} : { limit }),
     ...(requested === undefined ? {} : { requested }),
     ...(unit === undefined ? {} : { unit }),
+    ...(occurrences === undefined ? {} : { occurrences }),
+    ...(edit === undefined ? {} : { edit }),
   };
 }
 

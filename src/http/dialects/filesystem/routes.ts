@@ -6,6 +6,7 @@ import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadata
 import { SEARCH, search } from '../../verbs/search.ts';
 import { batchRoute } from './batch.ts';
 import { listRoute, mkdirRoute, removeDirectoryRoute } from './directories.ts';
+import { editRoute } from './edit.ts';
 import { fetchRoute } from './fetch.ts';
 import { operationRoute } from './operations.ts';
 import { patchRoute } from './patch.ts';
@@ -34,6 +35,7 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       createRoute(core, options.maxFileBytes),
       updateRoute(core, options.maxFileBytes),
       patchRoute(core, options.editMaxBytes),
+      editRoute(core, options.editMaxBytes),
       deleteRoute(core, options.clock),
       listRoute(core),
       mkdirRoute(core),

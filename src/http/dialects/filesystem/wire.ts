@@ -72,6 +72,46 @@ export const patchBody = z.object({
 });
 export type PatchBody = z.infer<typeof patchBody>;
 
+const MAX_EDITS = 100;
+/** Characters: what is looked for takes four times as much memory as the text. */
+const MAX_OLD_STRING = 1024 * 1024;
+
+const text = z.string().refine((value) => value.isWellFormed(), 'it holds half a surrogate pair, which is no text');
+
+const edit = z
+  .object({
+    old_string: text
+      .min(1, 'it is empty; give the text that is to be replaced')
+      .max(MAX_OLD_STRING)
+      .describe('The text to replace, exactly as it stands in the file.')
+      .meta({ example: 'south,2' }),
+    new_string: text.describe('What stands there afterwards.').meta({ example: 'south,7' }),
+    replace_all: z.boolean().default(false).describe('Replace every occurrence; otherwise there must be exactly one.'),
+  })
+  .refine((one) => one.old_string !== one.new_string, 'old_string and new_string are the same');
+
+export const editBody = z.object({
+  path,
+  edits: z
+    .array(edit)
+    .min(1)
+    .max(MAX_EDITS)
+    .describe('Each is applied to what those before it made; all of them or none.'),
+  dry_run: z.boolean().default(false).describe('Say what would be done, and do nothing.'),
+});
+export type EditBody = z.infer<typeof editBody>;
+
+export const editReply = z.object({
+  path,
+  occurrences: z.number().int().describe('Replacements made, of all edits together.'),
+  diff: z.string().describe('Unified, as `patch -p1` takes it.'),
+  diff_truncated: z
+    .literal(true)
+    .optional()
+    .describe('Present when hunks were left out at the end: it is for reading only.'),
+  etag: z.string().describe('Of the file after the edits; in a dry run, of the file as it is.'),
+});
+
 export const readReply = z.object({
   path,
   content: z.string(),
