@@ -1,5 +1,7 @@
 import * as rows from '../db/attributes.ts';
 import type { Database } from '../db/schema.ts';
+import { pathsTagged } from '../db/tags.ts';
+import type { TreePath } from '../tree/path.ts';
 import { accountOf } from './account.ts';
 import type { Attributes, PathAttributes } from './core.ts';
 
@@ -11,12 +13,19 @@ export function openAttributes(db: Database): Attributes {
     },
 
     async set(ref, path, { tags, metadata }) {
-      // One statement, so that of two that set different fields at once neither takes back what the other said.
+      // At one moment, so that of two that set different fields at once neither takes back what the other said.
       const stored = await rows.putAttributes(db, accountOf(ref), path, {
         ...(tags === undefined ? {} : { tags: JSON.stringify(tags) }),
         ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
       });
       return parsed(stored);
+    },
+
+    async tagged(ref, tags, { within, after, limit }) {
+      const found = await pathsTagged(db, accountOf(ref), { tags, within, after, limit: limit + 1 });
+      // Entered from tree paths and from nothing else.
+      const paths = found.slice(0, limit) as readonly string[] as readonly TreePath[];
+      return { paths, next: found.length > limit ? (paths.at(-1) ?? null) : null };
     },
   };
 }

@@ -149,4 +149,22 @@ export interface Attributes {
   get(ref: VolumeRef, path: TreePath): Promise<PathAttributes>;
   /** Replaces the fields that are given and returns all; who sets others at the same time takes nothing back. */
   set(ref: VolumeRef, path: TreePath, patch: Partial<PathAttributes>): Promise<PathAttributes>;
+  /**
+   * The paths at or below `within` that have all of these tags, at least one. What a process removed directly on the disk is still
+   * among them: whoever shows them looks at each in the tree.
+   */
+  tagged(ref: VolumeRef, tags: readonly string[], page: TaggedPage): Promise<Tagged>;
+}
+
+export interface TaggedPage {
+  readonly within: TreePath;
+  /** Only paths after this one, in the answer's own order; null begins at the start. */
+  readonly after: TreePath | null;
+  readonly limit: number;
+}
+
+export interface Tagged {
+  readonly paths: readonly TreePath[];
+  /** Where the next page begins (`after`), or null at the end. */
+  readonly next: TreePath | null;
 }

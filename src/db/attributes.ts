@@ -1,14 +1,15 @@
-import { type Expression, type Selectable, type SqlBool, sql } from 'kysely';
-import { belowRange, keyHash, pathHash, pathKey } from './path-key.ts';
+import type { Selectable } from 'kysely';
+import { keyHash, pathHash, pathKey } from './path-key.ts';
+import { afterPlace, atOrBelow, PLACE } from './place.ts';
 import type { AttributeRow, Database } from './schema.ts';
+import { enterTags, forgetTags } from './tags.ts';
 import { inTransaction } from './transaction.ts';
 import type { AccountKey } from './usage.ts';
 
 type StoredRow = Selectable<AttributeRow>;
+type PathRow = Pick<StoredRow, 'path' | 'path_hash'>;
 
 const ROWS_A_PAGE = 300;
-/** As the index `attributes_place` has it. */
-const PLACE = sql<string>`substr(path, 1, 200)`;
 
 /** As JSON text: an array of words, and an object. */
 export interface StoredAttributes {
@@ -30,7 +31,7 @@ export async function getAttributes(db: Database, of: AccountKey, path: string):
   return row ?? null;
 }
 
-/** Replaces what is given of what was said of the path, in one statement, and returns all that is said of it now. */
+/** Replaces what is given of what was said of the path, at one moment, and returns all that is said of it now. */
 export async function putAttributes(
   db: Database,
   of: AccountKey,
@@ -38,12 +39,19 @@ export async function putAttributes(
   put: Partial<StoredAttributes>,
 ): Promise<StoredAttributes> {
   const key = { tenant: of.tenant, part: of.part, path_hash: pathHash(path), path: pathKey(path) };
-  return db
-    .insertInto('attributes')
-    .values({ ...key, ...NOTHING_SAID, ...put })
-    .onConflict((conflict) => conflict.columns(['tenant', 'part', 'path_hash']).doUpdateSet({ ...key, ...put }))
-    .returning(['tags', 'metadata'])
-    .executeTakeFirstOrThrow();
+  return inTransaction(db, async (tx) => {
+    const stored = await tx
+      .insertInto('attributes')
+      .values({ ...key, ...NOTHING_SAID, ...put })
+      .onConflict((conflict) => conflict.columns(['tenant', 'part', 'path_hash']).doUpdateSet({ ...key, ...put }))
+      .returning(['tags', 'metadata'])
+      .executeTakeFirstOrThrow();
+    if (put.tags !== undefined) {
+      await forgetTags(tx, of, [key.path_hash]);
+      await enterTags(tx, of, [{ ...key, tags: stored.tags }]);
+    }
+    return stored;
+  });
 }
 
 /**
@@ -51,11 +59,7 @@ export async function putAttributes(
  * two lies in the other.
  */
 export async function moveAttributes(db: Database, of: AccountKey, from: string, to: string): Promise<void> {
-  await transplant(db, of, from, to, async (tx, page) => {
-    const hashes = page.map((row) => row.path_hash);
-    const all = tx.deleteFrom('attributes').where('tenant', '=', of.tenant).where('part', '=', of.part);
-    await all.where('path_hash', 'in', hashes).execute();
-  });
+  await transplant(db, of, from, to, (tx, page) => forget(tx, of, page));
 }
 
 /** As `moveAttributes`, but the path keeps its own. */
@@ -65,12 +69,31 @@ export async function copyAttributes(db: Database, of: AccountKey, from: string,
 
 /** Forgets what was said of a path and of everything below it; the root is the whole part. */
 export async function deleteAttributes(db: Database, of: AccountKey, path: string): Promise<void> {
-  await deleteAt(db, of, pathKey(path));
+  await inTransaction(db, (tx) => deleteAt(tx, of, pathKey(path)));
 }
 
-async function deleteAt(db: Database, of: AccountKey, key: string): Promise<void> {
-  const all = db.deleteFrom('attributes').where('tenant', '=', of.tenant).where('part', '=', of.part);
-  await all.where(atOrBelow(key)).execute();
+/** Row by row, so that what is said of a path meanwhile goes or stays together with its tags. */
+async function deleteAt(tx: Database, of: AccountKey, key: string): Promise<void> {
+  const below = keysOf(tx, of).where(atOrBelow(key));
+  let after: PathRow | undefined;
+  do {
+    const rest = after === undefined ? below : below.where(afterPlace(after.path, after.path_hash));
+    const page: readonly PathRow[] = await rest.orderBy(PLACE).orderBy('path_hash').limit(ROWS_A_PAGE).execute();
+    if (page.length > 0) await forget(tx, of, page);
+    after = page.at(-1);
+  } while (after !== undefined);
+}
+
+function keysOf(tx: Database, { tenant, part }: AccountKey) {
+  const all = tx.selectFrom('attributes').select(['path', 'path_hash']);
+  return all.where('tenant', '=', tenant).where('part', '=', part);
+}
+
+async function forget(tx: Database, of: AccountKey, page: readonly PathRow[]): Promise<void> {
+  const hashes = page.map((row) => row.path_hash);
+  const all = tx.deleteFrom('attributes').where('tenant', '=', of.tenant).where('part', '=', of.part);
+  await all.where('path_hash', 'in', hashes).execute();
+  await forgetTags(tx, of, hashes);
 }
 
 async function transplant(
@@ -90,6 +113,7 @@ async function transplant(
         return { ...row, path_hash: keyHash(path), path };
       });
       await tx.insertInto('attributes').values(rows).execute();
+      await enterTags(tx, of, rows);
     }
   });
 }
@@ -101,22 +125,10 @@ async function* pagesBelow(db: Database, of: AccountKey, key: string): AsyncGene
     let query = db.selectFrom('attributes').selectAll().where('tenant', '=', of.tenant).where('part', '=', of.part);
     query = query.where(atOrBelow(key));
     if (after !== undefined) {
-      query = query.where(sql<SqlBool>`(${PLACE}, path_hash) > (${beginningOf(after.path)}, ${after.path_hash})`);
+      query = query.where(afterPlace(after.path, after.path_hash));
     }
     const page: readonly StoredRow[] = await query.orderBy(PLACE).orderBy('path_hash').limit(ROWS_A_PAGE).execute();
     if (page.length > 0) yield page;
     after = page.at(-1);
   } while (after !== undefined);
-}
-
-/** The exact condition, and what follows from it for the beginning of the path, which is what the index holds. */
-function atOrBelow(key: string): Expression<SqlBool> {
-  const [first, end] = belowRange(key);
-  const exact = sql<SqlBool>`(path = ${key} or (path >= ${first} and path < ${end}))`;
-  return sql<SqlBool>`${exact} and ${PLACE} >= ${beginningOf(key)} and ${PLACE} <= ${beginningOf(end)}`;
-}
-
-/** Cut by the database: it counts characters, not UTF-16 units. */
-function beginningOf(key: string) {
-  return sql<string>`substr(cast(${key} as text), 1, 200)`;
 }

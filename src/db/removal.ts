@@ -36,7 +36,7 @@ export async function removeTenantRows(db: Database, tenant: string): Promise<vo
     for (const table of ['seeds', 'journal', 'outputs'] as const) {
       await tx.deleteFrom(table).where('run_id', 'in', runs).execute();
     }
-    for (const table of ['live_runs', 'manifest', 'runs', 'attributes', 'agents', 'keys'] as const) {
+    for (const table of ['live_runs', 'manifest', 'runs', 'attributes', 'tags', 'agents', 'keys'] as const) {
       await tx.deleteFrom(table).where('tenant', '=', tenant).execute();
     }
     await removeObjectsOf(tx, tenant);

@@ -15,6 +15,7 @@ export interface Schema {
   objects: ObjectRow;
   contents: ContentRow;
   attributes: AttributeRow;
+  tags: TagRow;
   runs: RunRow;
   live_runs: LiveRunRow;
   seeds: SeedRow;
@@ -145,6 +146,18 @@ export interface AttributeRow {
   path: string;
   tags: string;
   metadata: string;
+}
+
+/** One tag of a path; comes and goes with the path's row in `attributes`. */
+export interface TagRow {
+  /** Of the tag as JSON: see db/tags.ts. */
+  tag_hash: string;
+  tenant: string;
+  part: string;
+  /** How `path` begins. */
+  place: string;
+  path_hash: string;
+  path: string;
 }
 
 export interface RunRow {

@@ -7,6 +7,7 @@ import { describeLedger } from './database/ledger.ts';
 import { describeLocks } from './database/locks.ts';
 import { describeLongPaths } from './database/long-paths.ts';
 import { describeObjects } from './database/objects.ts';
+import { describeTags } from './database/tags.ts';
 import { describeTransactions } from './database/transactions.ts';
 
 /** What every database promises, whichever it is. */
@@ -31,6 +32,7 @@ export function describeDatabase(kind: DatabaseKind): void {
     describeAdministered(db);
     describeObjects(db);
     describeAttributes(db);
+    describeTags(db);
     describeLongPaths(db);
   });
 }

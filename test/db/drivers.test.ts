@@ -16,7 +16,7 @@ for (const kind of DATABASES) {
       const opened = await Promise.all(Array.from({ length: 4 }, () => openDatabase(database.url)));
       for (const one of opened) await one.ping();
       const applied = await sql`select name from migrations`.execute(fresh.db);
-      expect(applied.rows).toEqual([{ name: '0001-tables' }]);
+      expect(applied.rows).toEqual([{ name: '0001-tables' }, { name: '0003-tags' }]);
       for (const one of [fresh, ...opened]) await one.close();
     });
 
@@ -72,6 +72,7 @@ async function dropEverything(db: Awaited<ReturnType<typeof openDatabase>>['db']
     'tenants',
     'agents',
     'keys',
+    'tags',
     'attributes',
     'usage',
     'holds',

@@ -12,11 +12,13 @@ import * as objects from '../../src/db/objects.ts';
 import * as outputs from '../../src/db/outputs.ts';
 import * as runs from '../../src/db/runs.ts';
 import type { Database } from '../../src/db/schema.ts';
+import * as tags from '../../src/db/tags.ts';
 import * as usage from '../../src/db/usage.ts';
 
 const account = { tenant: 't', part: 'store' };
 const page = { after: null, limit: 10 };
 const objectPage = { before: 'x', limit: 10 };
+const tagged = { within: 'd', after: null, limit: 10 };
 const counted = { bytes: 1, files: 1 };
 
 /** Every question that is asked while someone waits, or of a table that grows with use. */
@@ -59,6 +61,10 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   getAttributes: (db) => attributes.getAttributes(db, account, 'a'),
   moveAttributes: (db) => attributes.moveAttributes(db, account, 'a', 'b'),
   copyAttributes: (db) => attributes.copyAttributes(db, account, 'a', 'b'),
+  putAttributes: (db) => attributes.putAttributes(db, account, 'a', { tags: '["x"]' }),
+  'pathsTagged with one tag': (db) => tags.pathsTagged(db, account, { ...tagged, tags: ['x'] }),
+  'pathsTagged with several, further on': (db) =>
+    tags.pathsTagged(db, account, { ...tagged, tags: ['x', 'y', 'z'], after: 'd/e' }),
   deleteAttributes: (db) => attributes.deleteAttributes(db, account, 'a'),
 };
 

@@ -1,5 +1,6 @@
 import type { Migration } from '../driver.ts';
 import { tables } from './0001-tables.ts';
+import { tags } from './0003-tags.ts';
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [tables];
+export const MIGRATIONS: readonly Migration[] = [tables, tags];
