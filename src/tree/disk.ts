@@ -32,6 +32,12 @@ export function inStaging(disk: HomeDisk, name: string): string {
   return `${disk.stagingPath}/${name}`;
 }
 
+/** As `inStaging`, for what lies in a staged directory: its names need not be UTF-8. */
+export function partPath(disk: HomeDisk, name: string): HostPath {
+  const path = inStaging(disk, name);
+  return path.isWellFormed() ? path : encodePath(path);
+}
+
 /** What nobody can open by its path should not be made. @throws invalid_path */
 export function demandFits(disk: Anchor, path: TreePath): void {
   const longest = MAX_HOST_PATH_BYTES - Buffer.byteLength(disk.hostPath) - 1;

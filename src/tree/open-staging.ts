@@ -4,6 +4,7 @@ import { copyDirectory } from './copy-directory.ts';
 import { flushPath, giveStaged, type HomeDisk, inStaging } from './disk.ts';
 import { orNull } from './disk-error.ts';
 import { free } from './free.ts';
+import { newDirectory } from './new-directory.ts';
 import { encodePath, type TreePath } from './path.ts';
 import type { Placeable } from './placeable.ts';
 import { forEachOf } from './pool.ts';
@@ -23,6 +24,7 @@ export function openStaging(disk: HomeDisk): Staging {
     copy: (source, options = {}) => copy(disk, source, options.mode),
     symlink: (target) => onDisk(symlink(disk, target)),
     copyDirectory: (tree, dir, onBytes) => copyDirectory(disk, tree, dir, onBytes),
+    directory: (at) => newDirectory(disk, at),
     flush: (staged) => flush(disk, staged),
     asideName: (owner) => `${owner}${OWNER_MARK}a${serialOf(disk.nextName())}`,
     restore: (tree, aside, path) => restore(disk, tree, aside, path),

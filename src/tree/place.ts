@@ -3,7 +3,7 @@ import { link, lstat, rename, unlink } from 'node:fs/promises';
 import { FsError } from '../errors.ts';
 import { beneath } from './beneath.ts';
 import type { Directory, HostPath } from './directory.ts';
-import { demandFits, type HomeDisk, inStaging } from './disk.ts';
+import { demandFits, type HomeDisk, inStaging, partPath } from './disk.ts';
 import { hasCode, orNull } from './disk-error.ts';
 import type { Entry } from './entry.ts';
 import { refusal } from './opened-file.ts';
@@ -30,7 +30,7 @@ export async function place(
   demandFits(disk, path);
   return beneath(disk, path, async (directory, name) => {
     const spot = { directory, name, path };
-    const from = inStaging(disk, staged.name);
+    const from = partPath(disk, staged.name);
     const replaced = await found(spot);
     demandMode(spot, replaced, mode, staged.kind === 'directory');
     const source = await lstat(from, { bigint: true });
@@ -81,7 +81,7 @@ export async function put(from: HostPath, { directory, name }: Spot, isDirectory
 
 async function replace(
   disk: HomeDisk,
-  from: string,
+  from: HostPath,
   spot: Spot,
   replaced: Entry | null,
   staged: Placeable,

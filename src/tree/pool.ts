@@ -28,3 +28,36 @@ export async function mapOf<T, R>(items: readonly T[], limit: number, use: (item
   });
   return results;
 }
+
+/** Work that goes on while its giver prepares the next piece, at most `limit` pieces at a time. */
+export class Background {
+  readonly #limit: number;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Begins a piece as soon as there is room for it. @throws what an earlier piece failed with */
+  async begin(work: () => Promise<void>): Promise<void> {
+    while (this.#running.size >= this.#limit) await Promise.race(this.#running);
+    this.#demandWell();
+    const piece = work()
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(piece));
+    this.#running.add(piece);
+  }
+
+  /** Waits until nothing is under way. @throws what a piece failed with */
+  async end(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#demandWell();
+  }
+
+  #demandWell(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+}

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Count } from './entry.ts';
 import type { TreePath } from './path.ts';
 import type { Placeable } from './placeable.ts';
 import type { OpenFile, Tree } from './tree.ts';
@@ -19,6 +20,52 @@ export interface StagedDirectory extends Placeable {
   readonly kind: 'directory';
   readonly bytes: number;
   readonly files: number;
+}
+
+/** Permissions and times of something new. Bits above 0o777 are masked off; a null time is now. */
+export interface NewAttributes {
+  readonly mode: number;
+  readonly modifiedAt: Date | null;
+}
+
+export interface NewFileOptions extends NewAttributes {
+  /** Awaited with the number of each further bytes before they are kept; throw to refuse. */
+  readonly onBytes: (bytes: number) => Promise<void> | void;
+}
+
+/** Something of a new directory that can be placed by itself, with all that is in it. */
+export interface Part extends Placeable, Count {
+  /** As seen from the new directory. */
+  readonly path: TreePath;
+}
+
+/**
+ * A directory being filled in staging, where nobody but its maker can reach it. Paths are as seen from it. Nothing is
+ * written through a link: what has no directory made here as its parent is refused, and so is a path that is taken.
+ *
+ * Every method may throw: `exists`, `not_directory`, `invalid_path` (also where the path would be too long at its
+ * destination), `quota_exceeded` (the disk is full).
+ */
+export interface NewDirectory {
+  /** Made already: then only its attributes change. */
+  mkdir(path: TreePath, attributes: NewAttributes): Promise<void>;
+  /**
+   * Reads the body to its end into a new file, or destroys it. A small file may still be on its way to the disk when this
+   * resolves: a later call, or `finish`, throws then.
+   */
+  write(path: TreePath, body: Readable, options: NewFileOptions): Promise<void>;
+  /** A second file with the content of one written before. @throws not_found */
+  copy(from: TreePath, to: TreePath, options: NewFileOptions): Promise<void>;
+  symlink(path: TreePath, target: string): Promise<void>;
+  /** Waits for what is under way, gives directories their attributes and makes all of it survive a power cut. The last change. */
+  finish(): Promise<StagedDirectory>;
+  /**
+   * What lies in `dir`, each to be placed by itself once all is finished, instead of the whole. A directory that forbids
+   * its owner to change it is allowed that from now on: moving it is a change.
+   */
+  parts(dir: TreePath): AsyncIterable<Part>;
+  /** Removes what was not placed. Never throws. */
+  discard(): Promise<void>;
 }
 
 export interface ReceiveOptions {
@@ -60,6 +107,8 @@ export interface Staging {
     dir: TreePath,
     onBytes: (bytes: number, files: number) => Promise<void>,
   ): Promise<StagedDirectory>;
+  /** A new, empty directory that is filled step by step and is to be placed at `at`. End it by `discard`, always. */
+  directory(at: TreePath): Promise<NewDirectory>;
   /** Makes the content of these survive a power cut; several at a time. */
   flush(staged: Iterable<Placeable>): Promise<void>;
   /** The next name that `Tree.place` may keep a replaced entry under, owned by `owner` instead of this process. */

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { beneath } from '../../src/tree/beneath.ts';
 import { chooseEngine } from '../../src/tree/engine.ts';
 import { parsePath, ROOT } from '../../src/tree/path.ts';
@@ -162,6 +163,20 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return fs.readdirSync(home.at('copied'));
     },
     contained: ({ tree, staging }, text) => staging.copyDirectory(tree, parsePath(text), async () => undefined),
+  },
+  'staging.directory': {
+    on: 'created',
+    attacks: EVERY,
+    uncontained: (at) => fs.writeFileSync(at, 'x'),
+    contained: async ({ staging }, text) => {
+      const directory = await staging.directory(ROOT);
+      // Both links of the tree, as an archive may bring them along.
+      await directory.symlink(parsePath('evil'), `../${UP}`);
+      await directory.symlink(parsePath('leaf'), `../${UP}/secret`);
+      const options = { mode: 0o644, modifiedAt: null, onBytes: () => undefined };
+      await directory.write(parsePath(text), Readable.from([Buffer.from('x')]), options);
+      await directory.finish();
+    },
   },
 };
 
