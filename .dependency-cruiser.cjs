@@ -7,7 +7,7 @@ const LAYERS = {
   db: [],
   auth: [],
   web: [],
-  core: ['tree/', 'db/', 'auth/', 'web/'],
+  core: ['tree/', 'archive/', 'db/', 'auth/', 'web/'],
   http: ['core/', 'auth/', 'tree/(path|entry|tree|staging)\\.ts$'],
   cli: ['daemon\\.ts$', 'config\\.ts$', 'secrets\\.ts$', 'auth/', 'db/'],
 };

@@ -87,7 +87,12 @@ export function demandApart(from: TreePath, to: TreePath, isDirectory: boolean, 
 }
 
 /** Overwriting replaces files and links by files and links, nothing else. @throws exists */
-export function demandReplaceable(before: Entry | null, source: Entry, to: TreePath, overwrite: boolean): void {
+export function demandReplaceable(
+  before: Entry | null,
+  source: Pick<Entry, 'kind'>,
+  to: TreePath,
+  overwrite: boolean,
+): void {
   if (before === null) return;
   const path = display(to);
   if (before.kind === 'directory') {

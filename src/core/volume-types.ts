@@ -3,7 +3,7 @@ import type { Grant, VolumeRef } from '../auth/grant.ts';
 import type { TenantId } from '../ids.ts';
 import type { Count, Entry } from '../tree/entry.ts';
 import type { TreePath } from '../tree/path.ts';
-import type { Staged } from '../tree/staging.ts';
+import type { NewAttributes, NewFileOptions, Staged } from '../tree/staging.ts';
 import type { Listing, OpenFile, Page, PlaceMode, WalkBounds } from '../tree/tree.ts';
 
 export interface Volumes {
@@ -52,6 +52,8 @@ export interface Volume extends ReadVolume {
   ): Promise<{ readonly entry: Entry; readonly content: C }>;
   /** A write in steps, for several files under one reservation that land together or not at all. */
   intake(): Intake;
+  /** A directory with all that is in it, made beside the tree and put in place at once. @throws exists where no directory can be */
+  assembly(at: TreePath): Promise<Assembly>;
   mkdir(dir: TreePath): Promise<{ readonly entry: Entry; readonly created: boolean }>;
   /** Copies a file, link or whole directory, with modes, times and attributes. A directory appears in one step. */
   copy(from: TreePath, to: TreePath, options: RelocateOptions): Promise<Entry>;
@@ -123,6 +125,27 @@ export interface Intake {
    * before the first is placed. With a journal, every step is recorded before it is taken and what is replaced is kept aside.
    */
   commit(placements: readonly Placement[], journal?: PlacementJournal): Promise<readonly Entry[]>;
+  abort(): Promise<void>;
+}
+
+/**
+ * A directory put together in staging under one growing reservation, and then put in place. Paths are as seen from it; a
+ * parent comes before what is in it. End it by `commit` or `abort`, always. Every verb may throw quota_exceeded.
+ */
+export interface Assembly {
+  /** Made already: then only its attributes change. */
+  mkdir(path: TreePath, attributes: NewAttributes): Promise<void>;
+  /** Reads the body to its end, or destroys it. What fails late is thrown by a later call. @throws exists */
+  write(path: TreePath, body: Readable, options: NewFileOptions): Promise<void>;
+  /** A second file with the content of one written before. @throws exists, not_found */
+  copy(from: TreePath, to: TreePath, options: NewFileOptions): Promise<void>;
+  symlink(path: TreePath, target: string): Promise<void>;
+  /**
+   * Puts all in place or nothing. Where nothing is at the destination, the whole appears in one step; a directory there
+   * takes in what is new to it, and its own files are replaced with `overwrite` only. Never touches what is at `keep`.
+   * @throws exists, conflict
+   */
+  commit(options: { readonly overwrite: boolean; readonly keep: TreePath }): Promise<void>;
   abort(): Promise<void>;
 }
 

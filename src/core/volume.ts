@@ -1,6 +1,7 @@
 import { FsError } from '../errors.ts';
 import type { Entry } from '../tree/entry.ts';
 import { demandCreatable, display, type TreePath } from '../tree/path.ts';
+import { openAssembly } from './assembly.ts';
 import { copyEntry } from './copying.ts';
 import type { ReadVolume, Volume } from './core.ts';
 import { openIntake } from './intake.ts';
@@ -39,6 +40,7 @@ export function openVolume(parts: VolumeParts): Volume {
     write: (path, body, options) => writeFile(parts, path, body, options),
     rewrite: (path, change, options) => rewriteFile(parts, path, change, options),
     intake: () => openIntake(parts),
+    assembly: (at) => openAssembly(parts, at),
     mkdir: (dir) => makeDirectory(parts, dir),
     copy: (from, to, options) => copyEntry(parts, from, to, options),
     move: (from, to, options) => moveEntry(parts, from, to, options),
