@@ -22,6 +22,7 @@ function spelledOut(title: string): readonly string[] {
 const CALLS = `
   store.list store.download store.upload store.delete store.move store.copy store.mkdir store.metadata store.setMetadata store.search
   filesystem.patch filesystem.edit
+  filesystem.archive filesystem.extract store.archive store.extract
   filesystem.read filesystem.create filesystem.update filesystem.delete filesystem.list filesystem.mkdir
   filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.fetch filesystem.metadata filesystem.setMetadata
   filesystem.search

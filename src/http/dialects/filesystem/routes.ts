@@ -2,6 +2,7 @@ import type { Clock } from '../../../clock.ts';
 import type { Core } from '../../../core/core.ts';
 import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
+import { archiveRoutes } from '../../verbs/archives.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
 import { SEARCH, search } from '../../verbs/search.ts';
 import { batchRoute } from './batch.ts';
@@ -45,11 +46,23 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       batchRoute(core, options.maxFileBytes),
       fetchRoute(core, options.maxFileBytes),
       searchRoute(core),
+      ...archives(core, options.maxFileBytes),
       readMetadata(core),
       patchMetadata(core),
     ],
     statuses: statusesOf,
   };
+}
+
+function archives(core: Core, maxFileBytes: number): readonly Route[] {
+  return archiveRoutes({
+    dialect: 'filesystem',
+    scopes: { read: 'workspace:read', write: 'workspace:write' },
+    openToRead: (call) => openToRead(core, call),
+    openToChange: (call) => openToChange(core, call),
+    showPath,
+    maxFileBytes,
+  });
 }
 
 const METADATA_REPLIES: Route['replies'] = {

@@ -4,6 +4,7 @@ import { FsError } from '../../../errors.ts';
 import { display, nameOf, parseDirectory, parsePath, type TreePath } from '../../../tree/path.ts';
 import type { Call, Reply, Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
+import { archiveRoutes } from '../../verbs/archives.ts';
 import { expectedBy } from '../../verbs/conditions.ts';
 import { afterCursor, pathCursor } from '../../verbs/cursor.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
@@ -37,6 +38,7 @@ export function storeDialect(options: { readonly maxFileBytes: number }): Dialec
       remove(core),
       move(core),
       copy(core),
+      ...archives(core, options.maxFileBytes),
       mkdir(core),
       searchRoute(core),
       readMetadata(core),
@@ -52,6 +54,17 @@ const STATUSES: Readonly<Record<string, ReturnType<NonNullable<Dialect['statuses
   'store.move': { not_found: 400, exists: 400 },
   'store.mkdir': { exists: 400 },
 };
+
+function archives(core: Core, maxFileBytes: number): readonly Route[] {
+  return archiveRoutes({
+    dialect: 'store',
+    scopes: { read: 'store:read', write: 'store:write' },
+    openToRead: (call) => openToRead(core, call),
+    openToChange: (call) => openToWrite(core, call),
+    showPath,
+    maxFileBytes,
+  });
+}
 
 function openToRead(core: Core, call: Call): Promise<ReadVolume> {
   return core.volumes.open(call.grant, { kind: 'store', tenant: call.grant.tenant }, 'read');
