@@ -88,7 +88,9 @@ class LiveCapture {
         onChange: (changes) => {
           for (const { path } of changes) this.#notice(path);
         },
+        onGap: () => this.#notice(ROOT),
         onOverflow: () => this.#scan(),
+        signal: this.#abort.signal,
       });
       this.#notice(ROOT);
     } catch (error) {

@@ -1,8 +1,8 @@
-import { type FSWatcher, watch } from 'chokidar';
-import { hasCode } from './disk-error.ts';
 import { type DiskChange, Hints } from './hints.ts';
 import { parsePath, ROOT, type TreePath } from './path.ts';
 import type { Home } from './root.ts';
+import { type Lease, openLease } from './watch-thread.ts';
+import type { Hinted } from './watch-wire.ts';
 
 export type { DiskChange } from './hints.ts';
 
@@ -11,8 +11,19 @@ export interface WatchOptions {
   readonly maxDirs: number;
   /** What changed, some hundred at a time, a moment after it did. One call at a time; a rejection counts as overflow. */
   readonly onChange: (changes: readonly DiskChange[]) => Promise<void> | void;
-  /** Called once when watching had to stop: the tree is too large, or the machine has no watches left. Scan instead. */
+  /**
+   * More happened on the machine at once than could be told: anything may have changed before this call, and only what changes
+   * after it is told again. Look at everything. May be called any number of times, with a pause between that grows with the tree.
+   */
+  readonly onGap: () => void;
+  /**
+   * Called once when watching had to stop: the tree is too large or changes too fast, the machine has no watches left, or the
+   * thread that watches was lost. Nothing is told any more, and what changed last may never have been. Scan instead, or watch
+   * again later, and look at everything once that has begun.
+   */
   readonly onOverflow: () => void;
+  /** Gives up the first look and closes the watcher. */
+  readonly signal?: AbortSignal;
 }
 
 /** A watch over one tree. After `close` nothing is called any more. */
@@ -22,57 +33,50 @@ export interface TreeWatcher {
   close(): Promise<void>;
 }
 
-const COALESCE_MS = 100;
 // A first look that takes longer is being kept busy by somebody.
 const READY_MS = 60_000;
-const CLOSE_MS = 500;
+/** A gap seldom comes alone. */
+const GAP_REST_MS = 500;
+/** Looking again is followed by a pause that is this many times as long, so that no neighbour can keep the disk busy by causing gaps. */
+const GAP_REST_FACTOR = 10;
 const MAX_CHANGES = 500;
 const ENTRIES_PER_DIRECTORY = 10;
 const MAX_ODD_NAMES = 1000;
-const REPLACEMENT = '\ufffd';
 
 /**
- * Watches a home's tree for what other processes do in it. Resolves when changes made from now on will be told. The watcher
- * below sees paths, and may be led outside by swapped links: what it says is a hint, looked at through the tree first.
- * Changes in quick succession are told as one; a directory that is made or moved is told with all its content. What happens
- * inside a directory whose own name is not UTF-8 is not told.
+ * Watches a home's tree for what other processes do in it. Resolves when changes made from now on will be told, or at once
+ * after overflow. The watcher below (in a thread of its own) sees paths, and may be led outside by swapped links: what it says
+ * is a hint, looked at through the tree first. Changes in quick succession are told as one; a directory that is made or moved
+ * is told with all its content. What happens inside a directory whose own name is not UTF-8 is not told.
  * @throws not_found where the tree was removed
  */
 export async function watchTree(home: Home, options: WatchOptions): Promise<TreeWatcher> {
-  const hints = new Hints(home.tree);
-  const watcher = new Watcher(home, hints, options);
-  for await (const entry of home.tree.walk(ROOT, {
-    depth: Number.MAX_SAFE_INTEGER,
-    entries: Number.MAX_SAFE_INTEGER,
-  })) {
-    hints.see(entry);
-    if (watcher.isTooMuch()) {
-      options.onOverflow();
-      return { directories: 0, close: async () => undefined };
-    }
-  }
+  const watcher = new Watcher(home, options);
   await watcher.begin();
   return watcher;
 }
 
 class Watcher implements TreeWatcher {
   readonly #home: Home;
-  readonly #hints: Hints;
   readonly #options: WatchOptions;
+  #hints: Hints;
   #pending = new Set<TreePath>();
-  /** Directories in which something changed whose name is not UTF-8: the watcher below cannot say which. */
+  /** Directories in which something changed whose name is not UTF-8. */
   #odd = new Set<TreePath>();
-  #below: FSWatcher | null = null;
-  #timer: NodeJS.Timeout | null = null;
-  #telling: Promise<void> = Promise.resolve();
+  #lease: Lease | null = null;
+  #gapTimer: NodeJS.Timeout | null = null;
+  #restUntil = 0;
+  /** One look or telling after the other. */
+  #work: Promise<void> = Promise.resolve();
+  #isPlanned = false;
   #isReady = false;
   #stopWaiting: () => void = () => undefined;
   #isOver = false;
 
-  constructor(home: Home, hints: Hints, options: WatchOptions) {
+  constructor(home: Home, options: WatchOptions) {
     this.#home = home;
-    this.#hints = hints;
     this.#options = options;
+    this.#hints = new Hints(home.tree);
   }
 
   get directories(): number {
@@ -80,116 +84,137 @@ class Watcher implements TreeWatcher {
   }
 
   async begin(): Promise<void> {
-    const below = watch(this.#home.hostPath, {
-      followSymlinks: false,
-      ignoreInitial: false,
-      // It would hide files that look like an editor's.
-      atomic: false,
-      ignorePermissionErrors: true,
-      persistent: false,
-    });
-    this.#below = below;
-    below.on('all', (_, path) => this.#hint(path));
-    below.on('raw', (_, name, where) => this.#oddHint(name, where));
-    below.on('error', (error) => {
-      // What vanishes or is swapped while it looks at it is no matter; a lack of watches is.
-      if (hasCode(error, 'ENOSPC', 'EMFILE', 'ENFILE')) this.#overflow();
-    });
-    const tooLong = setTimeout(() => this.#overflow(), READY_MS);
-    await new Promise<void>((resolve) => {
-      below.once('ready', resolve);
-      this.#stopWaiting = resolve;
-    });
-    clearTimeout(tooLong);
-    this.#isReady = true;
-    await this.#tell(false);
+    const { signal } = this.#options;
+    signal?.addEventListener('abort', () => this.#end(), { once: true });
+    if (signal?.aborted === true) this.#end();
+    const look = this.#look();
+    this.#work = look.catch(() => this.#end());
+    await look;
   }
 
-  isTooMuch(): boolean {
+  async close(): Promise<void> {
+    this.#end();
+    await this.#work;
+  }
+
+  /** Takes in what there is, then what changed while it did; nothing of it is told. */
+  async #look(): Promise<void> {
+    this.#isReady = false;
+    this.#hints = new Hints(this.#home.tree);
+    const everything = { depth: Number.MAX_SAFE_INTEGER, entries: Number.MAX_SAFE_INTEGER };
+    for await (const entry of this.#home.tree.walk(ROOT, everything)) {
+      this.#hints.see(entry);
+      if (this.#isTooMuch()) this.#overflow();
+      if (this.#isOver) return;
+    }
+    await this.#untilWatched();
+    await this.#tellPending(false);
+    this.#isReady = true;
+    this.#plan();
+  }
+
+  /** Resolves too when it is over. */
+  async #untilWatched(): Promise<void> {
+    if (this.#isOver) return;
+    const tooLong = setTimeout(() => this.#overflow(), READY_MS);
+    await new Promise<void>((resolve) => {
+      this.#stopWaiting = resolve;
+      if (this.#lease !== null) this.#lease.again();
+      else this.#lease = this.#openLease();
+    });
+    clearTimeout(tooLong);
+  }
+
+  #openLease(): Lease {
+    return openLease(this.#home.hostPath, {
+      onReady: () => this.#stopWaiting(),
+      onHints: (hinted) => this.#take(hinted),
+      onGap: () => this.#planLook(),
+      onLost: () => this.#overflow(),
+    });
+  }
+
+  #take({ paths, odd }: Hinted): void {
+    for (const text of paths) {
+      const path = parsed(text);
+      // While it looks for the first time it names all there is.
+      if (path !== null && path !== ROOT && (this.#isReady || !this.#hints.hasSeen(path))) this.#pending.add(path);
+    }
+    for (const text of odd) {
+      const dir = parsed(text);
+      if (dir !== null) this.#odd.add(dir);
+    }
+    this.#plan();
+  }
+
+  #isTooMuch(): boolean {
     const { maxDirs } = this.#options;
     const maxEntries = maxDirs * ENTRIES_PER_DIRECTORY;
     return this.#hints.directories > maxDirs || Math.max(this.#hints.entries, this.#pending.size) > maxEntries;
   }
 
-  async close(): Promise<void> {
-    this.#isOver = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    if (this.#below !== null) await closed(this.#below);
-    await this.#telling;
-  }
-
-  #hint(hostPath: string): void {
-    if (this.#isOver || hostPath === this.#home.hostPath) return;
-    const path = parsed(hostPath.slice(this.#home.hostPath.length + 1));
-    if (path === null) return;
-    // Its first look at what is there already.
-    if (!this.#isReady && this.#hints.hasSeen(path)) return;
-    this.#pending.add(path);
-    this.#plan();
-  }
-
-  /** A name that is not UTF-8 comes as one that does not exist: everything odd in its directory is looked at. */
-  #oddHint(name: string | null, where: unknown): void {
-    if (this.#isOver || name?.includes(REPLACEMENT) !== true) return;
-    const { hostPath } = this.#home;
-    const { watchedPath } = { watchedPath: hostPath, ...(where as { readonly watchedPath?: string }) };
-    const dir = watchedPath === hostPath ? ROOT : parsed(watchedPath.slice(hostPath.length + 1));
-    if (dir === null) return;
-    this.#odd.add(dir);
-    this.#plan();
-  }
-
   #plan(): void {
-    if (this.isTooMuch()) this.#overflow();
-    else if (this.#isReady) this.#timer ??= setTimeout(() => this.#tell(), COALESCE_MS);
+    if (this.#isTooMuch()) this.#overflow();
+    if (!this.#isReady || this.#isPlanned || this.#pending.size + this.#odd.size === 0) return;
+    this.#isPlanned = true;
+    this.#next(() => {
+      this.#isPlanned = false;
+      return this.#tellPending(true);
+    });
   }
 
-  #tell(isLoud = true): Promise<void> {
-    this.#timer = null;
+  #planLook(): void {
+    if (this.#isOver || this.#gapTimer !== null) return;
+    const pause = Math.max(GAP_REST_MS, this.#restUntil - performance.now());
+    this.#gapTimer = setTimeout(() => this.#next(() => this.#lookAgain()), pause);
+    this.#gapTimer.unref();
+  }
+
+  async #lookAgain(): Promise<void> {
+    // From now on a gap is another one.
+    this.#gapTimer = null;
+    const began = performance.now();
+    await this.#look();
+    const ended = performance.now();
+    this.#restUntil = ended + (ended - began) * GAP_REST_FACTOR;
+    if (!this.#isOver) this.#options.onGap();
+  }
+
+  #next(step: () => Promise<void>): void {
+    this.#work = this.#work.then(async () => (this.#isOver ? undefined : step())).catch(() => this.#overflow());
+  }
+
+  async #tellPending(isLoud: boolean): Promise<void> {
     const pending = this.#pending;
     const odd = this.#odd;
     this.#pending = new Set();
     this.#odd = new Set();
-    this.#telling = this.#telling.then(() => this.#tellOf(pending, odd, isLoud)).catch(() => this.#overflow());
-    return this.#telling;
-  }
-
-  async #tellOf(pending: Set<TreePath>, odd: ReadonlySet<TreePath>, isLoud: boolean): Promise<void> {
     for (const dir of odd) for (const path of await this.#hints.oddNames(dir, MAX_ODD_NAMES)) pending.add(path);
     const paths = [...pending];
     for (let from = 0; from < paths.length && !this.#isOver; from += MAX_CHANGES) {
       const changes = await this.#hints.confirm(paths.slice(from, from + MAX_CHANGES));
       if (isLoud && !this.#isOver && changes.length > 0) await this.#options.onChange(changes);
-      if (this.isTooMuch()) this.#overflow();
+      if (this.#isTooMuch()) this.#overflow();
     }
   }
 
   #overflow(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#stopWaiting();
-    if (this.#below !== null) void closed(this.#below);
+    this.#end();
     this.#options.onOverflow();
   }
-}
 
-/**
- * It falls silent and gives its watches back at once, but then waits for every look it has begun, and under a process that
- * swaps what it looks at, one of those may never end. Nobody can act on its failing to close either.
- */
-async function closed(below: FSWatcher): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, CLOSE_MS);
-  });
-  await Promise.race([below.close().catch(() => undefined), patience]);
-  clearTimeout(timer);
+  #end(): void {
+    this.#isOver = true;
+    if (this.#gapTimer !== null) clearTimeout(this.#gapTimer);
+    this.#lease?.close();
+    this.#stopWaiting();
+  }
 }
 
 function parsed(text: string): TreePath | null {
   try {
-    return parsePath(text);
+    return text === '' ? ROOT : parsePath(text);
   } catch {
     // Too long for a path, or not of this tree.
     return null;

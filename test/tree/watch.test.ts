@@ -5,6 +5,7 @@ import { until } from '../support/wait.ts';
 
 interface Watched {
   readonly told: DiskChange[];
+  readonly gaps: () => number;
   readonly overflows: () => number;
   readonly watcher: TreeWatcher;
   /** The last word about each path, and nothing about others. */
@@ -13,14 +14,16 @@ interface Watched {
 
 async function watched(home: TemporaryHome, maxDirs = 100): Promise<Watched> {
   const told: DiskChange[] = [];
+  let gaps = 0;
   let overflows = 0;
   const watcher = await watchTree(home, {
     maxDirs,
     onChange: (changes) => void told.push(...changes),
+    onGap: () => void gaps++,
     onOverflow: () => void overflows++,
   });
   const last = () => Object.fromEntries(told.map(({ path, entry }) => [path, entry?.kind ?? 'gone']));
-  return { told, overflows: () => overflows, watcher, last };
+  return { told, gaps: () => gaps, overflows: () => overflows, watcher, last };
 }
 
 describe('watchTree', () => {
@@ -92,6 +95,7 @@ describe('watchTree', () => {
     const watcher = await watchTree(home, {
       maxDirs: 10,
       onChange: () => Promise.reject(new Error('the listener failed')),
+      onGap: () => undefined,
       onOverflow: () => void overflows++,
     });
     writeFileSync(home.at('f'), 'x');
