@@ -56,18 +56,11 @@ function afterReading(then: () => void): void {
 }
 
 function open(id: number, hostPath: string): void {
+  const noted = { paths: new Set<string>(), odd: new Set<string>(), timer: null };
   const counted = { allowance: BURST_EVENTS, countedAt: performance.now() };
-  const tree = {
-    id,
-    hostPath,
-    below: watcherOf(hostPath),
-    paths: new Set<string>(),
-    odd: new Set<string>(),
-    timer: null,
-  };
-  const opened: Watched = { ...tree, ...counted };
-  watched.set(id, opened);
-  listen(opened);
+  const tree: Watched = { id, hostPath, below: watcherOf(hostPath), ...noted, ...counted };
+  watched.set(id, tree);
+  listen(tree);
 }
 
 function again(tree: Watched): void {
@@ -87,8 +80,8 @@ function shut(tree: Watched): void {
 function lose(tree: Watched): void {
   watched.delete(tree.id);
   shut(tree);
-  // See afterReading.
-  eventsInTurn += gapEvents;
+  // What is unread of it is not handed on either: see afterReading.
+  count(gapEvents);
   report({ kind: 'lost', id: tree.id });
 }
 
@@ -118,15 +111,20 @@ function listen(tree: Watched): void {
   });
 }
 
-/** Counts an event, also among those of all trees that were read without a pause. */
+/** Takes one event off what the tree may cause. */
 function isAllowed(tree: Watched): boolean {
-  if (eventsInTurn === 0) setImmediate(endTurn);
-  eventsInTurn++;
+  count(1);
   const now = performance.now();
   const grown = tree.allowance + ((now - tree.countedAt) / 1000) * EVENTS_PER_SECOND;
   tree.allowance = Math.min(grown, BURST_EVENTS) - 1;
   tree.countedAt = now;
   return tree.allowance > 0;
+}
+
+/** Adds to the events of all trees that are read without a pause. */
+function count(events: number): void {
+  if (eventsInTurn === 0) setImmediate(endTurn);
+  eventsInTurn += events;
 }
 
 function endTurn(): void {

@@ -28,12 +28,19 @@ export interface Attacker {
   [Symbol.dispose](): void;
 }
 
-/** Lets a hostile process loose in the home. @param pauseMs how long it rests after every five rounds; 0: never */
-export async function attack(home: TemporaryHome, pauseMs = 0): Promise<Attacker> {
-  const script = fileURLToPath(new URL('attacker.mjs', import.meta.url));
-  const child = spawn(process.execPath, [script, home.hostPath, home.outside, `${pauseMs}`], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-  });
+/** Lets a process loose in the home that swaps links. @param pauseMs how long it rests after every five rounds; 0: never */
+export function attack(home: TemporaryHome, pauseMs = 0): Promise<Attacker> {
+  return loose('attacker.mjs', home.hostPath, home.outside, `${pauseMs}`);
+}
+
+/** Lets a process loose in the home that only makes changes, as many as it can. */
+export function flood(home: TemporaryHome): Promise<Attacker> {
+  return loose('flooder.mjs', home.hostPath);
+}
+
+async function loose(script: string, ...args: string[]): Promise<Attacker> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'ignore', 'inherit'] });
   await once(child, 'spawn');
   return {
     async retreat() {

@@ -1,30 +1,8 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { type DiskChange, type TreeWatcher, watchTree } from '../../src/tree/watch.ts';
-import { type TemporaryHome, temporaryHome } from '../support/tree.ts';
+import { watchTree } from '../../src/tree/watch.ts';
+import { temporaryHome } from '../support/tree.ts';
 import { until } from '../support/wait.ts';
-
-interface Watched {
-  readonly told: DiskChange[];
-  readonly gaps: () => number;
-  readonly overflows: () => number;
-  readonly watcher: TreeWatcher;
-  /** The last word about each path, and nothing about others. */
-  last(): Record<string, string>;
-}
-
-async function watched(home: TemporaryHome, maxDirs = 100): Promise<Watched> {
-  const told: DiskChange[] = [];
-  let gaps = 0;
-  let overflows = 0;
-  const watcher = await watchTree(home, {
-    maxDirs,
-    onChange: (changes) => void told.push(...changes),
-    onGap: () => void gaps++,
-    onOverflow: () => void overflows++,
-  });
-  const last = () => Object.fromEntries(told.map(({ path, entry }) => [path, entry?.kind ?? 'gone']));
-  return { told, gaps: () => gaps, overflows: () => overflows, watcher, last };
-}
+import { watched } from '../support/watched.ts';
 
 describe('watchTree', () => {
   it('tells what is made, changed, moved and deleted, and nothing of what was there', async () => {
@@ -115,5 +93,17 @@ describe('watchTree', () => {
     await until(() => other.last().h === 'file');
     await other.watcher.close();
     expect(told.length).toBe(before);
+  });
+
+  it('ends the first look when it is told to', async () => {
+    using home = await temporaryHome(['a/b/f: 1']);
+    const stop = new AbortController();
+    const opening = watched(home, 100, stop.signal);
+    stop.abort();
+    const { overflows, watcher } = await opening;
+    expect(watcher.directories).toBe(0);
+    const late = await watched(home, 100, stop.signal);
+    expect(late.watcher.directories).toBe(0);
+    expect(overflows() + late.overflows()).toBe(0);
   });
 });
