@@ -72,6 +72,7 @@ const ROWS = {
   workspaceGid: optional('WORKSPACE_GID', "the daemon's", parse.integer(0, MAX_ID), 'group of files in workspaces'),
   watchMaxDirs: setting('WATCH_MAX_DIRS', '10000', parse.integer(0), 'watched per workspace; beyond it, scans'),
   fetchEnabled: setting('FETCH_ENABLED', 'false', parse.truth, 'agents may download files of the public web'),
+  eventsRetentionMs: setting('EVENTS_RETENTION', '24h', parse.duration('1m', '30d'), 'how far back events reach'),
   metricsToken: secretly(
     optional('METRICS_TOKEN', 'none', parse.word, 'bearer for `/metrics`; without it loopback only')),
   rateLimitPerMinute: setting('RATE_LIMIT_PER_MINUTE', '0', parse.integer(0), 'per credential and minute; 0 = off'),

@@ -64,11 +64,13 @@ export async function startDaemon(config: Config, options: DaemonOptions = {}): 
   };
   try {
     const parts = await openParts(config, options, undo);
-    const app = appOf(parts);
+    const closing = new AbortController();
+    const app = appOf(parts, closing.signal);
     const main = await listen(app, config.host, config.port);
     undo.push(() => main.close(GRACE_MS));
     const signed = config.signedPort === null ? null : await listen(signedOnly(app), config.host, config.signedPort);
     if (signed !== null) undo.push(() => signed.close(GRACE_MS));
+    undo.push(async () => closing.abort());
     return {
       url: urlOf(config.host, main.port),
       signedUrl: signed === null ? null : urlOf(config.host, signed.port),
@@ -104,6 +106,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
       tenantAutocreate: config.tenantAutocreate,
       diskReserveBytes: config.diskReserveBytes,
       watchMaxDirs: config.watchMaxDirs,
+      eventsRetentionMs: config.eventsRetentionMs,
     },
     ownership,
     severalProcesses: database.shared || config.workers > 1,
@@ -118,7 +121,7 @@ function ownerOf({ workspaceUid: uid, workspaceGid: gid }: Config): { uid: numbe
   return uid === null || gid === null ? null : { uid, gid };
 }
 
-function appOf(parts: Parts): Express {
+function appOf(parts: Parts, closing: AbortSignal): Express {
   const { config, clock, log, metrics, secrets, core } = parts;
   const dialects = [...allDialects({ ...config, clock }), opsOf(parts)];
   const jwt = {
@@ -129,7 +132,7 @@ function appOf(parts: Parts): Express {
     audience: config.jwtAudience,
   };
   return buildApp({
-    ...{ core, dialects, log, metrics },
+    ...{ core, dialects, log, metrics, closing },
     bearer: openBearer({ jwt, keys: core.keys.lookUp, clock, log }),
     links: openLinks(secrets.signingKeys, clock),
     options: { ...config, corsOrigins: config.corsOrigins ?? [], publicUrl: publicUrlOf(config) },

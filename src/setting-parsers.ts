@@ -47,6 +47,23 @@ export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Parser
   };
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds: a whole number with its unit, `s`, `m`, `h` or `d`. The bounds are texts of the same form. */
+export function duration(min: string, max: string): Parser<number> {
+  const [minMs, maxMs] = [milliseconds(min) ?? 0, milliseconds(max) ?? 0];
+  return {
+    allowed: `a whole number of seconds, minutes, hours or days such as 90s, 15m, 24h or 7d, from ${min} to ${max}`,
+    parse: (text) => within(milliseconds(text) ?? Number.NaN, minMs, maxMs),
+  };
+}
+
+function milliseconds(text: string): number | undefined {
+  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const factor = UNIT_MS[unit];
+  return factor === undefined ? undefined : Number(digits) * factor;
+}
+
 export function oneOf<const T extends string>(words: readonly T[]): Parser<T> {
   return { allowed: `one of ${words.join(', ')}`, parse: (text) => words.find((word) => word === text) };
 }

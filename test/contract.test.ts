@@ -23,6 +23,7 @@ const CALLS = `
   store.list store.download store.upload store.delete store.move store.copy store.mkdir store.metadata store.setMetadata store.search
   filesystem.patch filesystem.edit
   filesystem.archive filesystem.extract store.archive store.extract
+  store.events filesystem.events filesystem.changes
   filesystem.read filesystem.create filesystem.update filesystem.delete filesystem.list filesystem.mkdir
   filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.fetch filesystem.metadata filesystem.setMetadata
   filesystem.search

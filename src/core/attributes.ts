@@ -1,11 +1,21 @@
 import * as rows from '../db/attributes.ts';
 import type { Database } from '../db/schema.ts';
 import { pathsTagged } from '../db/tags.ts';
+import { inTransaction } from '../db/transaction.ts';
 import type { TreePath } from '../tree/path.ts';
 import { accountOf } from './account.ts';
 import type { Attributes, PathAttributes } from './core.ts';
+import type { News } from './news.ts';
+import { arrived } from './telling.ts';
+import type { InnerVolumes } from './volumes.ts';
 
-export function openAttributes(db: Database): Attributes {
+export interface AttributesParts {
+  readonly db: Database;
+  readonly volumes: Pick<InnerVolumes, 'home'>;
+  readonly news: News;
+}
+
+export function openAttributes({ db, volumes, news }: AttributesParts): Attributes {
   return {
     async get(ref, path) {
       const stored = await rows.getAttributes(db, accountOf(ref), path);
@@ -13,11 +23,18 @@ export function openAttributes(db: Database): Attributes {
     },
 
     async set(ref, path, { tags, metadata }) {
-      // At one moment, so that of two that set different fields at once neither takes back what the other said.
-      const stored = await rows.putAttributes(db, accountOf(ref), path, {
-        ...(tags === undefined ? {} : { tags: JSON.stringify(tags) }),
-        ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+      const account = accountOf(ref);
+      const entry = await (await volumes.home(ref)).tree.find(path);
+      const stored = await inTransaction(db, async (tx) => {
+        // At one moment, so that of two that set different fields at once neither takes back what the other said.
+        const put = await rows.putAttributes(tx, account, path, {
+          ...(tags === undefined ? {} : { tags: JSON.stringify(tags) }),
+          ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+        });
+        await news.record(tx, account, entry === null ? [] : [arrived(entry, true)], 'api');
+        return put;
       });
+      news.wake(account);
       return parsed(stored);
     },
 

@@ -1,7 +1,9 @@
+import type { Clock } from '../clock.ts';
 import { buryHolds } from '../db/holds.ts';
 import { isOwnerLiving, removeInstance } from '../db/instances.ts';
 import { releaseLocksOf } from '../db/locks.ts';
 import type { Database } from '../db/schema.ts';
+import { buryWatches } from '../db/watches.ts';
 import type { TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { DataRoot } from '../tree/root.ts';
@@ -26,6 +28,7 @@ export interface Burial {
 export interface BurialParts {
   readonly db: Database;
   readonly root: DataRoot;
+  readonly clock: Clock;
   readonly instances: Instances;
   readonly contents: Contents;
   readonly recounts: Recounts;
@@ -54,7 +57,9 @@ export function openBurial(parts: BurialParts): Burial {
       parts.log.warn({ dead }, 'found daemon processes that stopped without a goodbye; putting their work in order');
       const accounts: Account[] = [];
       for (const id of dead) {
-        const held = await buryHolds(parts.db, id);
+        const now = parts.clock().getTime();
+        const held = await buryHolds(parts.db, id, now);
+        await buryWatches(parts.db, id, now);
         // The columns were filled from ids of these kinds.
         accounts.push(...held.map(({ tenant, part }) => ({ tenant: tenant as TenantId, part })));
         await releaseLocksOf(parts.db, id);

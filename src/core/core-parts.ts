@@ -34,6 +34,8 @@ export interface CoreLimits {
   readonly diskReserveBytes: number;
   /** Directories watched per workspace; beyond it, scans. */
   readonly watchMaxDirs: number;
+  /** How far back the changes of a volume can be asked for, and how long after the last question they are recorded. */
+  readonly eventsRetentionMs: number;
 }
 
 /** All that core is made of. */

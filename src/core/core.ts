@@ -1,3 +1,4 @@
+import type { Changes } from './change-types.ts';
 import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
@@ -5,6 +6,7 @@ import type { Searches } from './search-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
+export type * from './change-types.ts';
 export type * from './import-types.ts';
 export type * from './object-types.ts';
 export type * from './page-types.ts';
@@ -24,4 +26,5 @@ export interface Core {
   readonly objects: Objects;
   readonly runs: Runs;
   readonly searches: Searches;
+  readonly changes: Changes;
 }

@@ -11,8 +11,11 @@ const IN_THE_WAY: ReadonlySet<ErrorCode> = new Set(['symlink', 'not_directory', 
 
 /** The journal of one copy-in, and what it keeps aside until that copy-in is for good. */
 export interface Journal extends PlacementJournal {
-  /** Takes back what this process did, whatever has become of the rows meanwhile. Run again after a failure, it goes on. */
-  rollBack(home: Home): Promise<void>;
+  /**
+   * Takes back what this process did, whatever has become of the rows meanwhile. Run again after a failure, it goes on. False
+   * where it had done nothing.
+   */
+  rollBack(home: Home): Promise<boolean>;
   /** Frees what was kept aside. Only after the rows of the journal are gone: then nothing can want it back. */
   forget(home: Home): Promise<void>;
 }
@@ -29,7 +32,10 @@ export function openJournal(db: Database, owner: string): Journal {
       );
       recorded.push(...steps);
     },
-    rollBack: (home) => takeAllBack(home, recorded.toReversed()),
+    async rollBack(home) {
+      await takeAllBack(home, recorded.toReversed());
+      return recorded.length > 0;
+    },
     async forget(home) {
       for (const { aside } of recorded.splice(0)) if (aside !== null) await home.staging.forget(aside);
     },

@@ -1,10 +1,11 @@
 import { findRun, type StoredRun } from '../db/runs.ts';
 import { ROOT, type TreePath } from '../tree/path.ts';
-import { type TreeWatcher, watchTree } from '../tree/watch.ts';
+import { accountOf } from './account.ts';
 import { openCapture } from './capture.ts';
 import { runLock } from './delivery.ts';
 import { captureRulesOf, type RunParts, workspaceOf } from './run-parts.ts';
 import { systemGrant } from './system-grant.ts';
+import type { Watched } from './watches.ts';
 
 /** Capture while runs go on. It only ever helps: whatever it misses or fails at, the finish finds. */
 export interface LiveCaptures {
@@ -14,8 +15,6 @@ export interface LiveCaptures {
   stop(runId: string): Promise<void>;
   /** Ends the watching of runs that ended elsewhere. */
   prune(): Promise<void>;
-  /** Directories watched at this moment. */
-  directories(): number;
   close(): Promise<void>;
 }
 
@@ -53,7 +52,6 @@ export function openLiveCaptures(parts: RunParts): LiveCaptures {
     },
     stop,
     prune,
-    directories: () => [...watched.values()].reduce((sum, live) => sum + live.directories, 0),
     async close() {
       await Promise.all([...watched.keys()].map(stop));
     },
@@ -65,7 +63,7 @@ class LiveCapture {
   readonly #run: StoredRun;
   readonly #abort = new AbortController();
   #beginning: Promise<void>;
-  #watcher: TreeWatcher | null = null;
+  #watched: Watched | null = null;
   #waiting = new Set<TreePath>();
   #timer: NodeJS.Timeout | null = null;
   #firstAt = 0;
@@ -82,9 +80,7 @@ class LiveCapture {
   /** In the background: a run does not wait for it. What changed before is found by a look at everything. */
   async #begin(): Promise<void> {
     try {
-      const home = await this.#parts.volumes.home(workspaceOf(this.#run));
-      this.#watcher = await watchTree(home, {
-        maxDirs: this.#parts.watchMaxDirs,
+      this.#watched = await this.#parts.watches.watch(accountOf(workspaceOf(this.#run)), {
         onChange: (changes) => {
           for (const { path } of changes) this.#notice(path);
         },
@@ -101,15 +97,11 @@ class LiveCapture {
     }
   }
 
-  get directories(): number {
-    return this.#watcher?.directories ?? 0;
-  }
-
   async close(): Promise<void> {
     this.#abort.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#beginning;
-    await this.#watcher?.close();
+    await this.#watched?.close();
     await this.#looking;
   }
 

@@ -7,9 +7,11 @@ import { demandApart, demandReplaceable } from './copying.ts';
 import type { Expected, RelocateOptions } from './core.ts';
 import { demandExpected, demandsAbsence } from './expected.ts';
 import type { PathGuard } from './locks.ts';
+import type { Told } from './news.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
 import { Room } from './room.ts';
+import { madeDirectories, settleAndTell } from './telling.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 /** Renames within a volume; parents of `to` are made, attributes follow. @throws as Volume.move */
@@ -39,13 +41,24 @@ export async function moveEntry(
         throw error;
       });
       const follow: Also = (transaction) => attributes.moveAttributes(transaction, parts.account, from, to);
-      await room.settle(subtract({ bytes: 0, files: made.length }, freedBy(placed.replaced)), follow);
+      const told = [...madeDirectories(made), movedAway(from, placed.entry)];
+      await settleAndTell(
+        parts,
+        room,
+        subtract({ bytes: 0, files: made.length }, freedBy(placed.replaced)),
+        told,
+        follow,
+      );
       return placed.entry;
     });
   } catch (error) {
     await room.release();
     throw error;
   }
+}
+
+function movedAway(from: TreePath, entry: Entry): Told {
+  return { type: 'moved', path: entry.path, from, isDirectory: entry.kind === 'directory', entry };
 }
 
 /** Removes an entry and what is said of it. On the root it empties the volume. @throws as Volume.remove */
@@ -68,7 +81,8 @@ export async function removeEntry(
       await guard.check();
       const removed = await tree.remove(path, { recursive: options.recursive });
       const follow: Also = (transaction) => attributes.deleteAttributes(transaction, parts.account, path);
-      await room.settle(subtract(NOTHING, removed), follow);
+      const told: Told = { type: 'deleted', path, isDirectory: entry.kind === 'directory', entry: null };
+      await settleAndTell(parts, room, subtract(NOTHING, removed), [told], follow);
       return removed;
     });
   } catch (error) {

@@ -3,14 +3,17 @@ import type { AgentId, TenantId } from '../ids.ts';
 import { type InnerAgents, openAgents } from './agents.ts';
 import { openAttributes } from './attributes.ts';
 import { openBurial } from './burial.ts';
+import { openChanges } from './change-feed.ts';
 import { type Contents, openContents } from './contents.ts';
 import type { Core, FileObject } from './core.ts';
 import type { CoreParts } from './core-parts.ts';
 import { openDisk } from './disk.ts';
+import { type Feeds, openFeeds } from './feeds.ts';
 import { openImports } from './imports.ts';
 import { type Instances, openInstances, thisProcess } from './instances.ts';
 import { openKeys } from './keys.ts';
 import { type Locks, openLocks } from './locks.ts';
+import { type News, openNews } from './news.ts';
 import { type InnerObjects, openObjects } from './objects.ts';
 import { openQuota, type Quota } from './quota.ts';
 import { openRecounts, type Recounts } from './recount.ts';
@@ -19,6 +22,7 @@ import { type InnerSearches, openSearches } from './searches.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { openVolumes } from './volumes.ts';
+import { openWatches, type Watches } from './watches.ts';
 import { openWorkspaces } from './workspaces.ts';
 
 export type { CoreParts } from './core-parts.ts';
@@ -41,6 +45,9 @@ interface Ground {
   readonly locks: Locks;
   readonly recounts: Recounts;
   readonly quota: Quota;
+  readonly news: News;
+  readonly watches: Watches;
+  readonly feeds: Feeds;
 }
 
 /** What everything that writes stands on. */
@@ -49,37 +56,41 @@ async function openGround(parts: CoreParts): Promise<Ground> {
   const instances = await openInstances({ db, clock, log, identity: thisProcess(instance) });
   const locks = openLocks({ db, instance, clock, severalProcesses: parts.severalProcesses });
   const recounts = openRecounts({ db, root, locks });
+  const news = openNews({ db, clock });
+  const watches = openWatches({ root, maxDirs: parts.limits.watchMaxDirs });
+  const feeds = openFeeds({ db, clock, log, instance, news, watches });
   const quota = openQuota({
     db,
     instance,
     disk: openDisk(root, parts.limits.diskReserveBytes),
     demandAlive: instances.demandAlive,
     recount: recounts.recount,
+    missed: news.missed,
   });
-  return { instances, locks, recounts, quota };
+  return { instances, locks, recounts, quota, news, watches, feeds };
 }
 
 type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { readonly contents: Contents };
 
 /** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
-function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Ground): Nouns {
+function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const { db, root, clock, log, instance, limits, links, metrics } = parts;
+  const { locks, recounts, quota, news, watches, feeds } = ground;
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
-  const { demandAlive } = instances;
-  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
+  const volumes = openVolumes({ db, root, instance, quota, locks, news, recounts, workspaces });
   const agents = openAgents({ db, root, locks, volumes, workspaces, ownership: parts.ownership, abandonRun });
   const contents = openContents({ db, root, locks });
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
-  const watchMaxDirs = limits.watchMaxDirs;
-  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, watchMaxDirs });
+  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
-  const [keys, attributes] = [openKeys({ db, clock }), openAttributes(db)];
   const imports = openImports({ volumes, web: parts.web });
   const searches = openSearches({ home: volumes.home });
-  return { tenants, keys, agents, volumes, attributes, imports, objects, runs, searches, contents };
+  const [keys, attributes] = [openKeys({ db, clock }), openAttributes({ db, volumes, news })];
+  const changes = openChanges({ db, clock, volumes, feeds });
+  return { tenants, keys, agents, volumes, attributes, imports, objects, runs, searches, changes, contents };
 }
 
 /**
@@ -87,18 +98,24 @@ function openNouns(parts: CoreParts, { instances, locks, recounts, quota }: Grou
  * begins to sweep. Nothing may be served before this resolves.
  */
 export async function openCore(parts: CoreParts): Promise<InnerCore> {
-  const { db, root, clock, log, instance, metrics } = parts;
+  const { db, root, clock, log, instance, metrics, limits } = parts;
   const ground = await openGround(parts);
-  const { instances, recounts, quota } = ground;
+  const { instances, recounts, quota, watches, feeds } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
   const { agents, runs } = nouns;
-  const burial = openBurial({ db, root, instances, contents, recounts, log, metrics, recoverRuns: runs.recover });
+  const burial = openBurial({
+    ...{ db, root, clock, instances, contents, recounts, log, metrics, recoverRuns: runs.recover },
+  });
   const { sweep: sweepRuns } = runs;
-  const sweeper = openSweeper({ db, root, clock, instance, log, metrics, quota, burial, contents, agents, sweepRuns });
+  const { eventsRetentionMs } = limits;
+  const sweeper = openSweeper({
+    ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, sweepRuns, eventsRetentionMs },
+  });
 
   async function close(): Promise<void> {
     await sweeper.close();
     await nouns.searches.close();
+    await feeds.close();
     await runs.close();
     await burial.close();
     await quota.mend();
@@ -114,5 +131,5 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     throw error;
   }
   sweeper.start();
-  return { ...nouns, sweep: sweeper.sweep, watchedDirectories: runs.watchedDirectories, close };
+  return { ...nouns, sweep: sweeper.sweep, watchedDirectories: watches.directories, close };
 }

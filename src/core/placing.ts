@@ -7,9 +7,11 @@ import { add, chargeOf, freedBy, NOTHING, subtract } from './account.ts';
 import type { Expected, JournalStep, PlacementJournal } from './core.ts';
 import { demandExpected, demandsAbsence } from './expected.ts';
 import type { PathGuard } from './locks.ts';
+import type { Told } from './news.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
 import type { Room } from './room.ts';
+import { arrived, madeDirectories, settleAndTell } from './telling.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 /** Something staged and where it is to go. */
@@ -178,12 +180,18 @@ async function carryOut(work: Work): Promise<readonly Placed[]> {
     // What a journal has in hand is undone by its owner, and charged until then.
     const stays = journalled ? placed : await undo(work, placed);
     if (!journalled) await removeParents(tree, made);
-    await room.settle(actualOf(landings, stays, journalled ? made.length : 0));
+    const parents = journalled ? made : [];
+    await settleAndTell(parts, room, actualOf(landings, stays, parents.length), toldOf(stays, parents));
     throw error;
   }
-  await room.settle(actualOf(landings, placed, made.length), work.also);
+  await settleAndTell(parts, room, actualOf(landings, placed, made.length), toldOf(placed, made), work.also);
   if (!journalled) await forgetAsides(work);
   return placed;
+}
+
+function toldOf(placed: readonly (Placed | null)[], parents: readonly TreePath[]): readonly Told[] {
+  const files = placed.flatMap((one) => (one === null ? [] : [arrived(one.entry, one.replaced !== null)]));
+  return [...madeDirectories(parents), ...files];
 }
 
 function parentsOf(landings: readonly Landing[]): ReadonlySet<TreePath> {

@@ -24,6 +24,8 @@ export interface QuotaParts {
   demandAlive(): void;
   /** Counts an account again and mends its ledger. */
   recount(account: Account): Promise<unknown>;
+  /** Told where nobody knows any more what a write came to. */
+  missed(account: Account): Promise<void>;
 }
 
 /** What accounts hold and may hold. Every charge is decided by one conditional update in the database. */
@@ -94,6 +96,7 @@ export function openQuota(parts: QuotaParts): Quota {
       unsettled.shift();
       // What the disk holds of it is not known any more, so it is counted before the next write.
       await ledger.markRecount(db, next.account);
+      await parts.missed(next.account);
     }
   }
 

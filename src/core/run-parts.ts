@@ -20,6 +20,8 @@ import type {
 } from './core.ts';
 import type { CoreMetrics } from './core-parts.ts';
 import type { Locks } from './locks.ts';
+import type { News } from './news.ts';
+import type { Watches } from './watches.ts';
 
 /** What runs ask of volumes beyond the door: where a workspace lies on disk, and that its ledger is made true. */
 export interface RunVolumes extends Pick<Volumes, 'open'> {
@@ -54,8 +56,8 @@ export interface RunParts {
   readonly locks: Locks;
   readonly log: Log;
   readonly metrics: CoreMetrics;
-  /** Directories watched per live run; beyond it, its workspace is looked through now and then. */
-  readonly watchMaxDirs: number;
+  readonly news: Pick<News, 'missed'>;
+  readonly watches: Pick<Watches, 'watch'>;
 }
 
 export type Workspace = Extract<VolumeRef, { kind: 'workspace' }>;

@@ -1,4 +1,5 @@
 import { abandonedRuns, dropRun, handOver, overdueRuns, type StoredRun } from '../db/runs.ts';
+import { accountOf } from './account.ts';
 import { deliverMissed } from './delivery.ts';
 import { rollBack } from './journal.ts';
 import type { LiveCaptures } from './live-capture.ts';
@@ -54,6 +55,7 @@ async function adopt({ parts, live, finishes }: Recovery, run: StoredRun): Promi
 async function takeBack(parts: RunParts, run: StoredRun): Promise<void> {
   const ref = workspaceOf(run);
   await rollBack(parts.db, await parts.volumes.home(ref), run.id);
+  await parts.news.missed(accountOf(ref));
   await parts.volumes.recount(ref);
   if (isSeedOnce(run)) await dropRun(parts.db, run, false);
   else await recordEnd(parts, run, 'failed');

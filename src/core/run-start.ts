@@ -4,6 +4,7 @@ import { insertSeeds } from '../db/seeds.ts';
 import { FsError } from '../errors.ts';
 import { type AgentId, makeRunId, type RunId } from '../ids.ts';
 import { ROOT } from '../tree/path.ts';
+import { accountOf } from './account.ts';
 import { captureFilter } from './capture-rules.ts';
 import { type CopiedFile, copyIn, openSources, openWorkspace, planAsked, planWithInputs } from './copy-in.ts';
 import type { RunWanted, Seed, Seeded } from './core.ts';
@@ -197,7 +198,8 @@ async function begin({ parts, run }: Preparation, copied: readonly CopiedFile[])
 async function undo(parts: RunParts, run: StoredRun, journal: Journal, claimed: boolean): Promise<void> {
   try {
     const ref = workspaceOf(run);
-    await journal.rollBack(await parts.volumes.home(ref));
+    const tookBack = await journal.rollBack(await parts.volumes.home(ref));
+    if (tookBack) await parts.news.missed(accountOf(ref));
     await dropRun(parts.db, run, claimed);
     await parts.volumes.recount(ref);
   } catch (error) {

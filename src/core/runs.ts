@@ -26,8 +26,6 @@ export interface InnerRuns extends Runs {
   abandon(tenant: TenantId, agent: AgentId): Promise<void>;
   /** At the start of a process: takes over what earlier ones left when they stopped. */
   resume(): Promise<void>;
-  /** Directories watched for live runs by this process. */
-  watchedDirectories(): number;
   /** Waits for what is being captured. Runs go on: another process, or the next, looks after them. */
   close(): Promise<void>;
 }
@@ -44,7 +42,6 @@ export function openRuns(parts: RunParts): InnerRuns {
     recover: (dead) => adoptRuns(recovery, dead),
     abandon: (tenant, agent) => abandon(parts, live, preparations, tenant, agent),
     resume: () => adoptRuns(recovery, []),
-    watchedDirectories: live.directories,
     async close() {
       await Promise.all([...preparations.values()].map(({ ended }) => ended));
       await Promise.all(recovery.finishes.values());

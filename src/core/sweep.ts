@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { listExpired } from '../db/agents.ts';
+import { pruneChanges, removeUnasked } from '../db/changes.ts';
 import { listOrphans } from '../db/contents.ts';
 import { acquireLock, releaseLock, sweepLocks } from '../db/locks.ts';
 import type { Database } from '../db/schema.ts';
@@ -33,6 +34,8 @@ export interface SweepParts {
   readonly burial: Burial;
   readonly contents: Contents;
   readonly agents: Pick<Agents, 'remove'>;
+  /** How far back changes are kept. */
+  readonly eventsRetentionMs: number;
   sweepRuns(): Promise<void>;
 }
 
@@ -42,6 +45,7 @@ const LOCK = 'daemon/sweep';
 const LOCK_MS = 60_000;
 const AT_A_TIME = 100;
 const LOCKS_AT_A_TIME = 10_000;
+const CHANGES_AT_A_TIME = 10_000;
 
 export function openSweeper(parts: SweepParts): Sweeper {
   let timer: NodeJS.Timeout | null = null;
@@ -56,6 +60,7 @@ export function openSweeper(parts: SweepParts): Sweeper {
       await parts.sweepRuns();
       await removeExpired(parts);
       await dropOrphans(parts);
+      await forgetChanges(parts);
       if (!all) return;
       parts.metrics.swept('lock', await sweepLocks(parts.db, parts.clock().getTime(), LOCKS_AT_A_TIME));
       await sweepStaging(parts);
@@ -118,6 +123,13 @@ async function dropOrphans({ db, contents, metrics }: SweepParts): Promise<void>
   for (const { tenant, sha256 } of await listOrphans(db, AT_A_TIME)) {
     if (await contents.dropIfOrphaned(tenant as TenantId, sha256)) metrics.swept('content', 1);
   }
+}
+
+/** Changes too old to be told, and the feeds of volumes that nobody has asked about for as long. */
+async function forgetChanges({ db, clock, eventsRetentionMs }: SweepParts): Promise<void> {
+  const oldest = clock().getTime() - eventsRetentionMs;
+  await pruneChanges(db, oldest, CHANGES_AT_A_TIME);
+  await removeUnasked(db, oldest, AT_A_TIME);
 }
 
 async function sweepStaging({ db, root, metrics }: SweepParts): Promise<void> {

@@ -3,6 +3,7 @@ import type { Database } from '../db/schema.ts';
 import type { Home } from '../tree/root.ts';
 import type { Account } from './account.ts';
 import type { Locks } from './locks.ts';
+import type { News } from './news.ts';
 import type { Quota } from './quota.ts';
 
 /** What a volume is made of. Only core sees it: dialects get a Volume. */
@@ -14,9 +15,8 @@ export interface VolumeParts {
   readonly home: Home;
   readonly quota: Quota;
   readonly locks: Locks;
+  readonly news: News;
   readonly db: Database;
   /** Owner of what a multi-file commit keeps aside while it places. */
   readonly instance: string;
-  /** @throws unavailable while this process does not count as living, so that others may be at work on what is its own */
-  demandAlive(): void;
 }

@@ -9,6 +9,7 @@ import { moveEntry, removeEntry } from './moving.ts';
 import { makeParents, missingParents } from './parents.ts';
 import { rewriteFile } from './rewrite.ts';
 import { Room } from './room.ts';
+import { amend, madeDirectories, settleAndTell } from './telling.ts';
 import type { VolumeParts } from './volume-parts.ts';
 import { writeFile } from './write.ts';
 
@@ -28,13 +29,6 @@ export function openReadVolume(parts: Pick<VolumeParts, 'ref' | 'home'>): ReadVo
 /** A volume with every verb. Each keeps the ledger and the attributes true to the disk. */
 export function openVolume(parts: VolumeParts): Volume {
   const { tree } = parts.home;
-  const locked = (path: TreePath, use: () => Promise<Entry>) =>
-    parts.locks.withPathLock(parts.lock, [path], async (guard) => {
-      // Other writes ask by reserving; this one needs no room.
-      parts.demandAlive();
-      await guard.check();
-      return use();
-    });
   return {
     ...openReadVolume(parts),
     write: (path, body, options) => writeFile(parts, path, body, options),
@@ -45,8 +39,8 @@ export function openVolume(parts: VolumeParts): Volume {
     copy: (from, to, options) => copyEntry(parts, from, to, options),
     move: (from, to, options) => moveEntry(parts, from, to, options),
     remove: (path, options) => removeEntry(parts, path, options),
-    chmod: (path, mode) => locked(path, () => tree.chmod(path, mode)),
-    utimes: (path, modifiedAt) => locked(path, () => tree.utimes(path, modifiedAt)),
+    chmod: (path, mode) => amend(parts, path, () => tree.chmod(path, mode)),
+    utimes: (path, modifiedAt) => amend(parts, path, () => tree.utimes(path, modifiedAt)),
   };
 }
 
@@ -66,7 +60,7 @@ async function makeDirectory(
         await room.cover({ bytes: 0, files: missing.length }, 'exact');
         await guard.check();
         const made = await makeParents(tree, missing);
-        await room.settle({ bytes: 0, files: made.length });
+        await settleAndTell(parts, room, { bytes: 0, files: made.length }, madeDirectories(made));
         return { entry: await tree.stat(dir), created: made.includes(dir) };
       }),
     );

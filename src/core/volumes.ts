@@ -7,6 +7,7 @@ import type { DataRoot, Home } from '../tree/root.ts';
 import { accountOf, homeOf, lockName } from './account.ts';
 import type { ReadVolume, Rescan, Volume, Volumes } from './core.ts';
 import type { Locks } from './locks.ts';
+import type { News } from './news.ts';
 import type { Quota } from './quota.ts';
 import type { Recounted, Recounts } from './recount.ts';
 import { openReadVolume, openVolume } from './volume.ts';
@@ -25,10 +26,9 @@ export interface VolumesParts {
   readonly instance: string;
   readonly quota: Quota;
   readonly locks: Locks;
+  readonly news: News;
   readonly recounts: Recounts;
   readonly workspaces: Workspaces;
-  /** @throws unavailable while this process does not count as living */
-  demandAlive(): void;
 }
 
 /** What core itself asks of volumes besides the door. */
@@ -100,8 +100,8 @@ function partsOf(parts: VolumesParts, ref: VolumeRef, home: Home): VolumeParts {
     home,
     quota: parts.quota,
     locks: parts.locks,
+    news: parts.news,
     db: parts.db,
     instance: parts.instance,
-    demandAlive: parts.demandAlive,
   };
 }

@@ -1,5 +1,6 @@
 import { deleteAgent } from './agents.ts';
 import { deleteAttributes } from './attributes.ts';
+import { removeFeed } from './changes.ts';
 import { removeObjectsOf } from './objects.ts';
 import type { Database } from './schema.ts';
 import { inTransaction } from './transaction.ts';
@@ -25,6 +26,7 @@ export async function retireWorkspaceRows(db: Database, tenant: string, agent: s
     }
     await deleteAttributes(tx, { tenant, part }, '');
     await removeAccount(tx, { tenant, part });
+    await removeFeed(tx, { tenant, part });
     return deleteAgent(tx, tenant, agent);
   });
 }
@@ -41,6 +43,9 @@ export async function removeTenantRows(db: Database, tenant: string): Promise<vo
     }
     await removeObjectsOf(tx, tenant);
     await removeAccounts(tx, tenant);
+    for (const table of ['feeds', 'changes', 'watches'] as const) {
+      await tx.deleteFrom(table).where('tenant', '=', tenant).execute();
+    }
   });
 }
 

@@ -22,6 +22,9 @@ export interface Schema {
   journal: JournalRow;
   manifest: ManifestRow;
   outputs: OutputRow;
+  feeds: FeedRow;
+  changes: ChangeRow;
+  watches: WatchRow;
 }
 
 export type Database = Kysely<Schema>;
@@ -237,4 +240,41 @@ export interface OutputRow {
   /** Entry.version at the capture. */
   version: string | null;
   reason: string | null;
+}
+
+/** The numbering of one volume's changes. There is one only where somebody has asked for them. `part` as in usage. */
+export interface FeedRow {
+  tenant: string;
+  part: string;
+  /** Another one for each feed that is begun, so that a number of one means nothing in another. */
+  epoch: string;
+  /** The number of the next change, from 1. It goes up in the transaction that writes the change. */
+  next: number;
+  /** When somebody last asked; long after that, the feed goes. */
+  asked_at: number;
+}
+
+/** One change, as its volume's feed tells it. The numbers of a feed have no gaps but at their beginning. */
+export interface ChangeRow {
+  tenant: string;
+  part: string;
+  seq: number;
+  type: 'created' | 'modified' | 'deleted' | 'moved' | 'resync';
+  path: string;
+  /** Where a moved entry was before, else null. */
+  from_path: string | null;
+  is_dir: number;
+  /** Of a file or link that is there; else null. */
+  size: number | null;
+  /** Entry.version of what is there; null where nothing is. */
+  version: string | null;
+  origin: 'api' | 'disk';
+  at: number;
+}
+
+/** A daemon process that watches a volume's tree for what others do in it, and tells its feed. */
+export interface WatchRow {
+  instance: string;
+  tenant: string;
+  part: string;
 }

@@ -109,5 +109,10 @@ export type Reply = { readonly status: number; readonly headers?: Readonly<Recor
       readonly etag?: string;
       readonly modifiedAt?: Date;
     }
+  /**
+   * Server-sent events, as text. Called once the answer can begin, and what it throws is still answered; they end when the
+   * signal aborts.
+   */
+  | { readonly events: (until: AbortSignal) => Promise<AsyncIterable<string>> }
   | { readonly empty: true }
 );

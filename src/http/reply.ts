@@ -12,11 +12,14 @@ export interface Wire {
   readonly body: IncomingBody;
 }
 
+/** Every reply but a stream of events, which event-stream.ts sends. */
+export type PlainReply = Exclude<Reply, { readonly events: unknown }>;
+
 /**
  * Writes what a handler returned. Streams and files are closed in every case.
  * @throws what a stream failed with, with the connection cut; range_not_satisfiable and precondition_failed of a file
  */
-export async function sendReply({ req, res, body }: Wire, reply: Reply): Promise<void> {
+export async function sendReply({ req, res, body }: Wire, reply: PlainReply): Promise<void> {
   try {
     await body.settle();
   } finally {
@@ -57,7 +60,7 @@ export async function sendError({ res, body }: Wire, error: ErrorReply): Promise
   sendText(res, JSON.stringify(error.body), error.headers['content-type'] ?? 'application/json');
 }
 
-async function abandon(reply: Reply): Promise<void> {
+async function abandon(reply: PlainReply): Promise<void> {
   if ('file' in reply) await reply.file.close();
   if ('stream' in reply) reply.stream.destroy();
 }
@@ -82,9 +85,6 @@ async function sendStream(
     res.end();
     return;
   }
-  // Who listens for events must know that it is heard before the first one comes. Elsewhere the first byte decides
-  // whether this is an answer or an error.
-  if (reply.contentType.startsWith('text/event-stream')) res.flushHeaders();
   const declared = res.getHeader('content-length');
   await pump(reply.stream, res, declared === undefined ? null : Number(declared));
 }

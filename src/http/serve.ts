@@ -13,9 +13,9 @@ import { FsError, toFsError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type Gate, openGate, splitTarget } from './authenticate.ts';
 import { UPLOAD_FLOOR, type UploadFloor } from './body.ts';
-import type { Reply } from './call.ts';
 import type { Dialect } from './dialect.ts';
 import { errorReply } from './errors.ts';
+import { sendEvents } from './event-stream.ts';
 import { type Exchange, openExchange } from './exchange.ts';
 import { crossOrigin, securityHeaders } from './headers.ts';
 import type { Metrics } from './metrics.ts';
@@ -143,8 +143,14 @@ async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res
     jsonMaxBytes: frame.options.jsonMaxBytes,
   });
   const reply = await route.handle(call);
-  endWithDaemon(frame, reply);
-  await sendReply({ req, res, body: exchange.body }, reply);
+  const wire = { req, res, body: exchange.body };
+  if (!('events' in reply)) return sendReply(wire, reply);
+  const ends = {
+    gone: exchange.signal,
+    closing: frame.closing ?? null,
+    admit: () => frame.gate.admit(req, route.access),
+  };
+  await sendEvents(wire, reply, ends);
 }
 
 /** Asks for the credential, and counts the request against it; one that has none counts against the client's address. */
@@ -173,13 +179,6 @@ function hostUrl(req: Request): string {
   const host = req.host ?? '';
   const isPlain = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(host);
   return isPlain ? `${req.protocol}://${host}` : `http://localhost:${req.socket.localPort ?? 80}`;
-}
-
-function endWithDaemon(frame: Frame, reply: Reply): void {
-  if (!('stream' in reply) || !reply.contentType.startsWith('text/event-stream')) return;
-  const end = () => reply.stream.destroy();
-  frame.closing?.addEventListener('abort', end, { once: true });
-  reply.stream.once('close', () => frame.closing?.removeEventListener('abort', end));
 }
 
 // ---- what no route took ----------------------------------------------------------------------------------------------

@@ -29,3 +29,8 @@ export interface Count {
   readonly bytes: number;
   readonly files: number;
 }
+
+/** When the inode was last changed or moved, in nanoseconds, from Entry.version. */
+export function changedNs(version: string): bigint {
+  return BigInt(`0x${version.slice(version.lastIndexOf('-') + 1)}`);
+}

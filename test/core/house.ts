@@ -9,6 +9,7 @@ import { openContents } from '../../src/core/contents.ts';
 import type { FileObject, ObjectMeta, Run, RunWanted, Usage } from '../../src/core/core.ts';
 import { openDisk } from '../../src/core/disk.ts';
 import { type Locks, openLocks } from '../../src/core/locks.ts';
+import { openNews } from '../../src/core/news.ts';
 import { openObjects } from '../../src/core/objects.ts';
 import { daemonOwner, ownershipOf } from '../../src/core/ownership.ts';
 import { openQuota } from '../../src/core/quota.ts';
@@ -17,6 +18,7 @@ import { type InnerRuns, openRuns, type RunParts } from '../../src/core/runs.ts'
 import { systemGrant } from '../../src/core/system-grant.ts';
 import { openTenants } from '../../src/core/tenants.ts';
 import { openVolumes } from '../../src/core/volumes.ts';
+import { openWatches } from '../../src/core/watches.ts';
 import { openWorkspaces } from '../../src/core/workspaces.ts';
 import { type OpenedDatabase, openDatabase } from '../../src/db/drivers.ts';
 import { registerInstance } from '../../src/db/instances.ts';
@@ -47,14 +49,16 @@ function openHousehold(
 ): Household {
   const locks: Locks = openLocks({ db, instance, clock, severalProcesses });
   const recounts = openRecounts({ db, root, locks });
+  const news = openNews({ db, clock });
   const demandAlive = () => undefined;
   const quota = openQuota({
     ...{ db, instance, recount: recounts.recount },
     disk: openDisk(root, 0),
     demandAlive,
+    missed: news.missed,
   });
   const workspaces = openWorkspaces({ db, clock, defaults: NO_LIMITS });
-  const volumes = openVolumes({ db, root, instance, quota, locks, recounts, workspaces, demandAlive });
+  const volumes = openVolumes({ db, root, instance, quota, locks, news, recounts, workspaces });
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const ownership = ownershipOf({ daemon: daemonOwner(), wanted: null, giving: root.giving });
   const agents = openAgents({ db, root, locks, volumes, workspaces, ownership, abandonRun });
@@ -72,7 +76,8 @@ function openHousehold(
     locks,
     log: LOG,
     metrics: uncounted(),
-    watchMaxDirs: 1000,
+    news,
+    watches: openWatches({ root, maxDirs: 1000 }),
   };
   const runs = openRuns(parts);
   return { runs, parts };

@@ -1,6 +1,7 @@
 import { CompiledQuery, type KyselyPlugin, type RootOperationNode, sql } from 'kysely';
 import * as agents from '../../src/db/agents.ts';
 import * as attributes from '../../src/db/attributes.ts';
+import * as changes from '../../src/db/changes.ts';
 import * as contents from '../../src/db/contents.ts';
 import { type OpenedDatabase, openDatabase } from '../../src/db/drivers.ts';
 import * as holds from '../../src/db/holds.ts';
@@ -14,6 +15,7 @@ import * as runs from '../../src/db/runs.ts';
 import type { Database } from '../../src/db/schema.ts';
 import * as tags from '../../src/db/tags.ts';
 import * as usage from '../../src/db/usage.ts';
+import * as watches from '../../src/db/watches.ts';
 
 const account = { tenant: 't', part: 'store' };
 const page = { after: null, limit: 10 };
@@ -28,7 +30,7 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   applyRecount: (db) => usage.applyRecount(db, { ...account, counted, ifVersion: 0 }),
   listAccounts: (db) => usage.listAccounts(db, 't', page),
   removeAccount: (db) => usage.removeAccount(db, { tenant: 't', part: 'gone' }),
-  buryHolds: (db) => holds.buryHolds(db, 'i'),
+  buryHolds: (db) => holds.buryHolds(db, 'i', 1),
   findKeyByHash: (db) => keys.findKeyByHash(db, 'h'),
   listKeys: (db) => keys.listKeys(db, 't'),
   listAgents: (db) => agents.listAgents(db, 't', page),
@@ -66,6 +68,17 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   'pathsTagged with several, further on': (db) =>
     tags.pathsTagged(db, account, { ...tagged, tags: ['x', 'y', 'z'], after: 'd/e' }),
   deleteAttributes: (db) => attributes.deleteAttributes(db, account, 'a'),
+  findFeed: (db) => changes.findFeed(db, account),
+  beginFeed: (db) => changes.beginFeed(db, account, { epoch: 'e', now: 1 }),
+  touchFeed: (db) => changes.touchFeed(db, account, 2),
+  appendResync: (db) => changes.appendResync(db, account, 1),
+  pageChanges: (db) => changes.pageChanges(db, account, 1, 10),
+  beginWatch: (db) => watches.beginWatch(db, { ...account, instance: 'i' }, 1),
+  endWatch: (db) => watches.endWatch(db, { ...account, instance: 'i' }),
+  buryWatches: (db) => watches.buryWatches(db, 'i', 1),
+  pruneChanges: (db) => changes.pruneChanges(db, 5, 10),
+  removeUnasked: (db) => changes.removeUnasked(db, 5, 10),
+  removeFeed: (db) => changes.removeFeed(db, { tenant: 't', part: 'gone' }),
 };
 
 /**

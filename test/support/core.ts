@@ -102,6 +102,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
       tenantAutocreate: true,
       diskReserveBytes: 0,
       watchMaxDirs: 1000,
+      eventsRetentionMs: 86_400_000,
       ...wishes.limits,
     },
     ownership: ownershipOf({ daemon: daemonOwner(), wanted: null, giving: root.giving }),

@@ -1,6 +1,7 @@
 import type { Migration } from '../driver.ts';
 import { tables } from './0001-tables.ts';
+import { changes } from './0002-changes.ts';
 import { tags } from './0003-tags.ts';
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [tables, tags];
+export const MIGRATIONS: readonly Migration[] = [tables, changes, tags];

@@ -19,7 +19,7 @@ export function describeHolds(db: () => Database): void {
       await take('crashed', 'dead', 100);
       await take('crashed', 'alive', 7);
       expect(await holders('crashed')).toContainEqual({ instance: 'dead', bytes: 100, files: 1 });
-      const buried = await Promise.all([buryHolds(db(), 'dead'), buryHolds(db(), 'dead')]);
+      const buried = await Promise.all([buryHolds(db(), 'dead', 1), buryHolds(db(), 'dead', 1)]);
       expect(buried.flat()).toContainEqual(account('crashed'));
       expect(await sizes(db(), 'crashed')).toEqual([0, 7, 0, 1]);
       expect(await sizes(db(), 'crashed', '')).toEqual([0, 7, 0, 1]);
@@ -31,7 +31,7 @@ export function describeHolds(db: () => Database): void {
       await accounts(db(), 'slow', FREE);
       await take('slow', 'slow', 100);
       await take('slow', 'other', 50);
-      await buryHolds(db(), 'slow');
+      await buryHolds(db(), 'slow', 1);
       const settled = { reserved: { bytes: 100, files: 1 }, actual: { bytes: 90, files: 1 } };
       await usage.settle(db(), { ...account('slow'), instance: 'slow', ...settled });
       expect(await sizes(db(), 'slow')).toEqual([90, 50, 1, 1]);

@@ -3,6 +3,7 @@ import type { Core } from '../../../core/core.ts';
 import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
 import { archiveRoutes } from '../../verbs/archives.ts';
+import { changesRoute, eventsRoute, type FeedOf } from '../../verbs/events.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
 import { SEARCH, search } from '../../verbs/search.ts';
 import { batchRoute } from './batch.ts';
@@ -13,7 +14,7 @@ import { operationRoute } from './operations.ts';
 import { patchRoute } from './patch.ts';
 import { readRoute } from './read.ts';
 import { statusesOf } from './statuses.ts';
-import { openToChange, openToRead } from './target.ts';
+import { openToChange, openToRead, workspaceOf } from './target.ts';
 import { showPath } from './wire.ts';
 import { createRoute, deleteRoute, updateRoute } from './write.ts';
 
@@ -49,6 +50,8 @@ export function filesystemDialect(options: FilesystemOptions): Dialect {
       ...archives(core, options.maxFileBytes),
       readMetadata(core),
       patchMetadata(core),
+      eventsRoute(core, FEED),
+      changesRoute(core, FEED),
     ],
     statuses: statusesOf,
   };
@@ -64,6 +67,8 @@ function archives(core: Core, maxFileBytes: number): readonly Route[] {
     maxFileBytes,
   });
 }
+
+const FEED: FeedOf = { dialect: 'filesystem', access: 'workspace:read', ref: workspaceOf, showPath };
 
 const METADATA_REPLIES: Route['replies'] = {
   200: { description: 'Everything known of the path.', schema: metadataObject },

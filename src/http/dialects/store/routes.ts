@@ -7,6 +7,7 @@ import type { Dialect } from '../../dialect.ts';
 import { archiveRoutes } from '../../verbs/archives.ts';
 import { expectedBy } from '../../verbs/conditions.ts';
 import { afterCursor, pathCursor } from '../../verbs/cursor.ts';
+import { eventsRoute, type FeedOf } from '../../verbs/events.ts';
 import { amendEntry, describeEntry, type MetadataPatch, metadataObject, metadataPatch } from '../../verbs/metadata.ts';
 import { operationsBody, operationsReplies, relocate } from '../../verbs/relocation.ts';
 import { SEARCH, search } from '../../verbs/search.ts';
@@ -43,6 +44,7 @@ export function storeDialect(options: { readonly maxFileBytes: number }): Dialec
       searchRoute(core),
       readMetadata(core),
       patchMetadata(core),
+      eventsRoute(core, FEED),
     ],
     statuses: (route) => STATUSES[route],
   };
@@ -65,6 +67,13 @@ function archives(core: Core, maxFileBytes: number): readonly Route[] {
     maxFileBytes,
   });
 }
+
+const FEED: FeedOf = {
+  dialect: 'store',
+  access: 'store:read',
+  ref: ({ grant }) => ({ kind: 'store', tenant: grant.tenant }),
+  showPath,
+};
 
 function openToRead(core: Core, call: Call): Promise<ReadVolume> {
   return core.volumes.open(call.grant, { kind: 'store', tenant: call.grant.tenant }, 'read');

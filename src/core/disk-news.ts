@@ -1,0 +1,130 @@
+import { LRUCache } from 'lru-cache';
+import { pageChanges, type StoredChange } from '../db/changes.ts';
+import type { Database } from '../db/schema.ts';
+import { inTransaction } from '../db/transaction.ts';
+import { changedNs, type Entry } from '../tree/entry.ts';
+import { parentOf, ROOT, type TreePath } from '../tree/path.ts';
+import type { DiskChange } from '../tree/watch.ts';
+import type { Account } from './account.ts';
+import type { News, Told } from './news.ts';
+import { storedPath } from './run-parts.ts';
+
+export interface DiskNewsParts {
+  readonly db: Database;
+  readonly news: News;
+  readonly account: Account;
+  /** The number of the feed's last change when the watch began. */
+  readonly begunAfter: number;
+}
+
+const PAGE = 1000;
+/** Forgetting one costs a change told twice. */
+const MAX_REMEMBERED = 20_000;
+
+/** What the feed said last of a path. */
+interface Known {
+  readonly seq: number;
+  readonly isThere: boolean;
+  readonly isDirectory: boolean;
+  readonly version: string | null;
+}
+
+/** A directory that came with all that is in it. */
+interface Arrival {
+  readonly seq: number;
+  readonly changedNs: bigint;
+}
+
+/**
+ * Tells a feed what a watcher saw on the disk, but for what the feed tells already: most of what is seen was done through the
+ * daemon, by this process or another. It knows by reading the feed as it grows, and by comparing versions.
+ */
+export class DiskNews {
+  readonly #parts: DiskNewsParts;
+  readonly #known = new LRUCache<TreePath, Known>({ max: MAX_REMEMBERED });
+  /** By path: when a directory came there, and when one went from there, with everything in it. */
+  readonly #came = new LRUCache<TreePath, Arrival>({ max: MAX_REMEMBERED });
+  readonly #went = new LRUCache<TreePath, number>({ max: MAX_REMEMBERED });
+  #readUpTo: number;
+
+  constructor(parts: DiskNewsParts) {
+    this.#parts = parts;
+    this.#readUpTo = parts.begunAfter;
+  }
+
+  /** Takes in one batch after the other. */
+  async tell(changes: readonly DiskChange[]): Promise<void> {
+    await this.#read();
+    const told = withoutContent(changes).flatMap((change) => this.#toldOf(change) ?? []);
+    if (told.length === 0) return;
+    const { db, news, account } = this.#parts;
+    await inTransaction(db, (tx) => news.record(tx, account, told, 'disk'));
+    news.wake(account);
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const page = await pageChanges(this.#parts.db, this.#parts.account, this.#readUpTo, PAGE);
+      for (const row of page) this.#learn(row);
+      this.#readUpTo = page.at(-1)?.seq ?? this.#readUpTo;
+      if (page.length < PAGE) return;
+    }
+  }
+
+  #learn({ seq, type, path: stored, from_path: from, is_dir, version, origin }: StoredChange): void {
+    if (type === 'resync') return;
+    const path = storedPath(stored);
+    const isDirectory = is_dir === 1;
+    const isThere = type !== 'deleted';
+    this.#known.set(path, { seq, isThere, isDirectory, version });
+    if (!isThere) this.#went.set(path, seq);
+    const cameWhole = origin === 'api' && isDirectory && (type === 'created' || type === 'moved');
+    if (cameWhole && version !== null) this.#came.set(path, { seq, changedNs: changedNs(version) });
+    if (from === null) return;
+    const left = storedPath(from);
+    this.#known.set(left, { seq, isThere: false, isDirectory, version: null });
+    this.#went.set(left, seq);
+  }
+
+  #toldOf({ path, entry, before }: DiskChange): Told | null {
+    const known = this.#known.get(path);
+    const wasThere = known?.isThere ?? before !== null;
+    if (entry === null) {
+      if (!wasThere || this.#wentWithParent(path, known)) return null;
+      return { type: 'deleted', path, isDirectory: known?.isDirectory ?? before === 'directory', entry };
+    }
+    const isDirectory = entry.kind === 'directory';
+    const wasDirectory = known?.isThere === true ? known.isDirectory : before === 'directory';
+    // Its times change with whatever is put into it, and that is told.
+    if (isDirectory && wasThere && wasDirectory) return null;
+    if (known?.version === entry.version || this.#cameWithParent(entry, known)) return null;
+    return { type: wasThere ? 'modified' : 'created', path, isDirectory, entry };
+  }
+
+  #wentWithParent(path: TreePath, known: Known | undefined): boolean {
+    return someAbove(path, (dir) => (this.#went.get(dir) ?? 0) > (known?.seq ?? 0));
+  }
+
+  /** Its inode was as it is now when the directory came. */
+  #cameWithParent(entry: Entry, known: Known | undefined): boolean {
+    const changed = changedNs(entry.version);
+    return someAbove(entry.path, (dir) => {
+      const arrival = this.#came.get(dir);
+      return arrival !== undefined && arrival.seq > (known?.seq ?? 0) && changed < arrival.changedNs;
+    });
+  }
+}
+
+/** What went with its directory is told by the directory alone. */
+function withoutContent(changes: readonly DiskChange[]): readonly DiskChange[] {
+  const gone = new Set(changes.flatMap(({ path, entry }) => (entry === null ? [path] : [])));
+  return changes.filter(({ path, entry }) => entry !== null || !someAbove(path, (dir) => gone.has(dir)));
+}
+
+function someAbove(path: TreePath, holds: (dir: TreePath) => boolean): boolean {
+  for (let dir = path; dir !== ROOT; ) {
+    dir = parentOf(dir);
+    if (holds(dir)) return true;
+  }
+  return false;
+}
