@@ -20,11 +20,15 @@ export interface Sending {
 
 const connections = new Agent({ keepAlive: true, maxSockets: 16, timeout: 5_000 });
 
-/** Sends one request as it is written and reads the whole answer. */
-export function send(url: string, { method, target, headers = {}, body }: Sending): Promise<Answer> {
+/** Sends one request as it is written and reads the whole answer; over connections of its own where it is given an agent. */
+export function send(
+  url: string,
+  { method, target, headers = {}, body }: Sending,
+  agent: Agent = connections,
+): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
-    const outgoing = request({ hostname, port, method, path: target, headers, agent: connections }, (incoming) => {
+    const outgoing = request({ hostname, port, method, path: target, headers, agent }, (incoming) => {
       incoming
         .toArray()
         .then((chunks: Buffer[]) => resolve(answerOf(incoming, Buffer.concat(chunks))))

@@ -1,0 +1,3 @@
+import { describeContendedEdits } from './contended.ts';
+
+describeContendedEdits(1000);
