@@ -6,8 +6,8 @@ import type { Web } from '../web/web.ts';
 import type { Imports, Volumes } from './core.ts';
 
 /** Downloads under way in this process, and of one tenant: each holds a connection, and may hold it for minutes. */
-export const IMPORTS_AT_ONCE = 32;
-export const IMPORTS_PER_TENANT = 8;
+const IMPORTS_AT_ONCE = 32;
+const IMPORTS_PER_TENANT = 8;
 const RETRY_AFTER_SECONDS = 10;
 
 interface ImportsParts {

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { openWeb } from '../../../src/web/web.ts';
 import { startTestDaemon, type TestDaemon } from '../../support/daemon.ts';
 import { type Internet, page, redirect, startInternet } from '../../support/internet.ts';
+import { expectPage } from '../../support/page.ts';
 import { expectGolden, expectProblem, linesOf, makeWorld, type World } from '../../support/scenario.ts';
 import { until } from '../../support/wait.ts';
 
@@ -172,6 +173,40 @@ describe('what is no file for a workspace', () => {
 });
 
 const startTestDaemonWithRoom = () => startTestDaemon({ env: { FETCH_ENABLED: 'true' }, web: openWeb(net.options) });
+
+describe('the guard of a daemon as it is started', () => {
+  it('filesystem.fetch reaches no server of this machine, whatever its port', async () => {
+    const strict = await startTestDaemon({ env: { FETCH_ENABLED: 'true' } });
+    try {
+      const { owner } = makeWorld(strict);
+      const asked = net.asked.length;
+      for (const port of [net.port, new URL(strict.url).port]) {
+        const json = { url: `http://127.0.0.1:${port}/a.csv`, path: 'x' };
+        expectProblem(await owner.does(CALL, { json }), 'forbidden');
+      }
+      expect(net.asked).toHaveLength(asked);
+      // The same server is there for whoever is not guarded.
+      expect(await (await fetch(`http://127.0.0.1:${net.port}/a.csv`)).text()).toBe('1,2\n');
+    } finally {
+      await strict.close();
+    }
+  });
+});
+
+describe('docs/batch-and-fetch.md', () => {
+  it('filesystem.batch and fetch answer its commands as it says', async () => {
+    const published = await startInternet({ '/data.csv': page('region,amount\nnorth\n') });
+    const own = await startTestDaemon({ env: { FETCH_ENABLED: 'true' }, web: openWeb(published.options) });
+    try {
+      await expectPage('batch-and-fetch.md', 'batch and fetch', own, (commands) =>
+        commands.replaceAll('https://example.com/', published.url('/')),
+      );
+    } finally {
+      await own.close();
+      await published.close();
+    }
+  });
+});
 
 describe('who fetches', () => {
   it('filesystem.fetch is 403 unless it is switched on, and says how', async () => {
