@@ -30,6 +30,7 @@ export interface SearchSite {
 /** The searches of a daemon, with threads that several trees share. */
 export interface SearchHouse {
   site(lines: readonly string[]): Promise<SearchSite>;
+  over(home: TemporaryHome): SearchSite;
   close(): Promise<void>;
 }
 
@@ -43,21 +44,22 @@ export function searchHouse(limits: Partial<SearchLimits> = {}): SearchHouse {
       return home;
     },
   });
+  function over(home: TemporaryHome): SearchSite {
+    const ref: VolumeRef = { kind: 'store', tenant: `t${homes.size}` as TenantId };
+    homes.set(ref.tenant, home);
+    const volume = openReadVolume({ ref, home });
+    const find: SearchSite['find'] = (query, signal = new AbortController().signal) =>
+      searches.find(volume, { ...QUERY, ...query }, signal);
+    return {
+      home,
+      find,
+      paths: async (query) => (await find(query)).results.map(({ path }) => path),
+      [Symbol.dispose]: () => home[Symbol.dispose](),
+    };
+  }
   return {
-    async site(lines) {
-      const home = await temporaryHome(lines);
-      const ref: VolumeRef = { kind: 'store', tenant: `t${homes.size}` as TenantId };
-      homes.set(ref.tenant, home);
-      const volume = openReadVolume({ ref, home });
-      const find: SearchSite['find'] = (query, signal = new AbortController().signal) =>
-        searches.find(volume, { ...QUERY, ...query }, signal);
-      return {
-        home,
-        find,
-        paths: async (query) => (await find(query)).results.map(({ path }) => path),
-        [Symbol.dispose]: () => home[Symbol.dispose](),
-      };
-    },
+    site: async (lines) => over(await temporaryHome(lines)),
+    over,
     close: () => searches.close(),
   };
 }

@@ -28,6 +28,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'store.move': { ...json({ src_path: 'secret.txt', dst_path: 'x' }), stranger: 400 },
   'store.copy': { ...json({ source: 'secret.txt', destination: 'x' }), stranger: 404 },
   'store.mkdir': { ...json({ path: 'dir' }), stranger: status(200) },
+  'store.search': { ...json({ query: 'secret*' }), stranger: emptyList('results') },
   'store.metadata': { query: 'path=secret.txt', stranger: 404 },
   'store.setMetadata': { query: 'path=secret.txt', ...json({ tags: ['x'] }), stranger: 404 },
   'filesystem.read': { params: file, stranger: 404 },
@@ -37,6 +38,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'filesystem.removeDirectory': { stranger: 404 },
   'filesystem.copy': { ...json({ source: 'secret.txt', destination: 'x' }), stranger: 404 },
   'filesystem.move': { ...json({ source: 'secret.txt', destination: 'x' }), stranger: 404 },
+  'filesystem.search': { ...json({ query: 'secret*' }), stranger: 404 },
   'filesystem.batch': {
     ...json({ operations: [{ op: 'copy', source: 'secret.txt', destination: 'x' }] }),
     // Items are answered each for itself, so the call is 200.
