@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { download, head, perSecond, upload } from './load.ts';
+import { benchSearch } from './search.ts';
 import { control, nginx, rclone, type Start, type Subject, workspaced } from './subjects.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 3);
@@ -60,7 +61,7 @@ const MEASURES: readonly Measure[] = [
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-async function startAll(home: string): Promise<readonly Subject[]> {
+async function startAll(home: string): Promise<Subject[]> {
   const subjects: Subject[] = [];
   for (const [n, start] of STARTS.entries()) {
     const directory = join(home, String(n));
@@ -95,7 +96,7 @@ async function measure(subjects: readonly Subject[], { name, unit, scale, take }
 }
 
 const home = await mkdtemp(join(tmpdir(), 'workspaced-bench-'));
-let subjects: readonly Subject[] = [];
+let subjects: Subject[] = [];
 try {
   console.log(
     `${availableParallelism()} cores, node ${process.versions.node}, medians of ${ROUNDS}; the client runs on the same cores`,
@@ -103,6 +104,8 @@ try {
   subjects = await startAll(home);
   for (const subject of subjects) await prepare(subject);
   for (const each of MEASURES) await measure(subjects, each);
+  for (const subject of subjects.splice(0)) await subject.stop();
+  await benchSearch(join(home, 'search'));
 } finally {
   for (const subject of subjects) await subject.stop();
   await rm(home, { recursive: true, force: true });

@@ -43,7 +43,7 @@ export interface SurveyedFile {
   close(): void;
 }
 
-const NAMES_AT_ONCE = 1024;
+const NAMES_AT_ONCE = 64;
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 // A socket or a device without a driver cannot be opened; the others are as for directories.
 const NOT_OPENED = [...SKIPPED, 'ENXIO', 'ENODEV'] as const;
