@@ -33,6 +33,11 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'store.setMetadata': { query: 'path=secret.txt', ...json({ tags: ['x'] }), stranger: 404 },
   'filesystem.read': { params: file, stranger: 404 },
   'filesystem.update': { params: file, ...json({ content: 'x' }), stranger: 404 },
+  'filesystem.patch': { params: file, ...json({ operation: 'append', content: 'x' }), stranger: 404 },
+  'filesystem.edit': {
+    ...json({ path: 'secret.txt', edits: [{ old_string: 'secret', new_string: 'x' }] }),
+    stranger: 404,
+  },
   'filesystem.delete': { params: file, stranger: 404 },
   'filesystem.list': { stranger: 404 },
   'filesystem.removeDirectory': { stranger: 404 },

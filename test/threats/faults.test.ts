@@ -58,6 +58,11 @@ describe('a full disk', () => {
       [put('old'), { raw: big }],
       [put('new'), { raw: big }],
       ['PUT /agent/a1/filesystem/files/old?upsert=true', { json: { content: big.toString() } }],
+      ['PATCH /agent/a1/filesystem/files/old', { json: { operation: 'append', content: big.toString() } }],
+      [
+        'POST /agent/a1/filesystem/operations/edit',
+        { json: { path: 'old', edits: [{ old_string: 'old', new_string: big.toString() }] } },
+      ],
       ['POST /api/v1/files/upload', { form: [{ name: 'files', filename: 'f', value: big }] }],
     ] as const) {
       const answer = await ann.does(call, sent);

@@ -69,6 +69,14 @@ describe('pipes, sockets and devices', () => {
       ]) {
         expect([call, (await owner.does(call)).status]).toEqual([call, 403]);
       }
+      const append = { operation: 'append', content: 'x' };
+      expect((await owner.does(`PATCH ${FILES}/odd/${name}`, { json: append })).body).toMatchObject({
+        code: 'special_file',
+      });
+      const edit = { path: `odd/${name}`, edits: [{ old_string: 'x', new_string: 'y' }] };
+      expect((await owner.does(`POST ${OPERATIONS}/edit`, { json: edit })).body).toMatchObject({
+        code: 'special_file',
+      });
       const json = { source: `odd/${name}`, destination: 'copy' };
       expect((await owner.does(`POST ${OPERATIONS}/copy`, { json })).body).toMatchObject({ code: 'special_file' });
       expect(
@@ -114,6 +122,14 @@ describe('a hard link to a file outside', () => {
     const write: readonly (readonly [string, () => Promise<unknown>])[] = [
       ['PUT raw', () => owner.writes('a1', 'linked', 'mine')],
       ['POST', () => owner.does(`POST ${FILES}/linked`, { json: { content: 'mine', overwrite: true } })],
+      ['PATCH', () => owner.does(`PATCH ${FILES}/linked`, { json: { operation: 'append', content: 'mine' } })],
+      [
+        'edit',
+        () =>
+          owner.does(`POST ${OPERATIONS}/edit`, {
+            json: { path: 'linked', edits: [{ old_string: 'secret', new_string: 'mine' }] },
+          }),
+      ],
       [
         'copy',
         () => owner.does(`POST ${OPERATIONS}/copy`, { json: { source: 's', destination: 'linked', overwrite: true } }),
