@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
+import { findFeed } from '../db/changes.ts';
 import type { Database } from '../db/schema.ts';
 import { beginWatch, endWatch } from '../db/watches.ts';
 import type { Log } from '../log.ts';
@@ -67,9 +68,15 @@ export class FeedWatch {
     const diskNews = Promise.withResolvers<DiskNews>();
     diskNews.promise.catch(() => undefined);
     try {
+      // Watching would make a place on the disk for a volume that was removed.
+      if ((await findFeed(db, this.#account)) === null) return false;
       const watched = await watches.watch(this.#account, {
         onChange: async (changes) => (await diskNews.promise).tell(changes),
+        onGap: async () => {
+          if (!(await this.#missed())) over.abort();
+        },
         onOverflow: () => over.abort(),
+        signal: this.#closing.signal,
       });
       try {
         if (over.signal.aborted) return false;
@@ -91,16 +98,18 @@ export class FeedWatch {
     }
   }
 
-  async #missed(): Promise<void> {
+  /** False where the feed could not be told. A watch that begins tells it again. */
+  async #missed(): Promise<boolean> {
     const { news, log } = this.#parts;
     try {
       await news.missed(this.#account);
+      return true;
     } catch (error) {
-      // The next watch begins with one as well.
       log.warn(
         { err: error, volume: nameAccount(this.#account) },
         'listeners could not be told that they missed something',
       );
+      return false;
     }
   }
 }

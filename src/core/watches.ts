@@ -1,14 +1,9 @@
 import type { DataRoot } from '../tree/root.ts';
-import { type DiskChange, type TreeWatcher, watchTree } from '../tree/watch.ts';
+import { type TreeWatcher, type WatchOptions, watchTree } from '../tree/watch.ts';
 import { type Account, homeOf, lockName } from './account.ts';
 
-/** One who wants to know what other processes do in a volume. */
-export interface Watching {
-  /** What changed; see WatchOptions. A rejection ends this one's part in the watch, as an overflow. */
-  readonly onChange: (changes: readonly DiskChange[]) => Promise<void> | void;
-  /** Called once when watching had to stop. */
-  readonly onOverflow: () => void;
-}
+/** One who wants to know what other processes do in a volume. Its rejection, its overflow and its signal are its own. */
+export type Watching = Omit<WatchOptions, 'maxDirs'>;
 
 /** One's part in a watch. */
 export interface Watched {
@@ -18,7 +13,10 @@ export interface Watched {
 
 /** The watches of this process over the trees of volumes: one for each volume, however many want to know. */
 export interface Watches {
-  /** Resolves when changes made from now on are told. Where too much is watched already, that is an overflow. @throws as watchTree */
+  /**
+   * Resolves when changes made from now on are told, or once the signal aborts: then nothing is. Where too much is watched
+   * already, that is an overflow. @throws as watchTree
+   */
   watch(account: Account, watching: Watching): Promise<Watched>;
   /** Directories watched at this moment. */
   directories(): number;
@@ -41,7 +39,7 @@ export function openWatches({ root, maxDirs }: WatchesParts): Watches {
     if (known !== undefined) return known;
     if (shared.size >= MAX_WATCHES) return null;
     const begun = new SharedWatch(
-      async (options) => watchTree(await root.open(homeOf(account)), { maxDirs, ...options }),
+      async (watching) => watchTree(await root.open(homeOf(account)), { maxDirs, ...watching }),
       () => {
         if (shared.get(name) === begun) shared.delete(name);
       },
@@ -65,12 +63,20 @@ class SharedWatch {
   readonly #all = new Set<Watching>();
   readonly #begun: Promise<TreeWatcher>;
   readonly #onOver: () => void;
+  readonly #leaving = new AbortController();
   #watcher: TreeWatcher | null = null;
 
   /** @param onOver called when nobody may join any more */
-  constructor(begin: (options: Watching) => Promise<TreeWatcher>, onOver: () => void) {
+  constructor(begin: (watching: Watching) => Promise<TreeWatcher>, onOver: () => void) {
     this.#onOver = onOver;
-    this.#begun = begin({ onChange: (changes) => this.#tell(changes), onOverflow: () => this.#overflow() });
+    this.#begun = begin({
+      onChange: (changes) => this.#tell(changes),
+      onGap: () => {
+        for (const one of this.#all) one.onGap();
+      },
+      onOverflow: () => this.#overflow(),
+      signal: this.#leaving.signal,
+    });
     this.#begun.then(
       (watcher) => {
         this.#watcher = watcher;
@@ -86,31 +92,42 @@ class SharedWatch {
 
   async join(watching: Watching): Promise<Watched> {
     this.#all.add(watching);
+    const { signal } = watching;
+    // What fails in it fails here too.
+    const giveUp = () => void this.#leave(watching).catch(() => undefined);
+    if (signal?.aborted === true) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
     await this.#begun;
-    return { close: () => this.#leave(watching) };
+    return {
+      close: () => {
+        signal?.removeEventListener('abort', giveUp);
+        return this.#leave(watching);
+      },
+    };
   }
 
   async #leave(watching: Watching): Promise<void> {
     const wasPart = this.#all.delete(watching);
     if (!wasPart || this.#all.size > 0) return;
     this.#onOver();
+    this.#leaving.abort();
     await (await this.#begun).close();
   }
 
-  async #tell(changes: readonly DiskChange[]): Promise<void> {
+  async #tell(changes: Parameters<Watching['onChange']>[0]): Promise<void> {
     await Promise.all(
       [...this.#all].map(async (one) => {
         try {
           await one.onChange(changes);
         } catch {
           // As watchTree has it: who could not take it in has to look at everything.
-          if (this.#all.has(one)) await this.#dismiss(one);
+          if (this.#all.has(one)) this.#dismiss(one);
         }
       }),
     );
   }
 
-  async #dismiss(one: Watching): Promise<void> {
+  #dismiss(one: Watching): void {
     // Not awaited: the closing waits for the telling that this is a part of.
     void this.#leave(one);
     one.onOverflow();
