@@ -3,6 +3,7 @@ import type { Grant, VolumeRef } from '../auth/grant.ts';
 import type { TenantId } from '../ids.ts';
 import type { Count, Entry } from '../tree/entry.ts';
 import type { TreePath } from '../tree/path.ts';
+import type { Owner } from '../tree/root.ts';
 import type { NewAttributes, NewFileOptions, Staged } from '../tree/staging.ts';
 import type { Listing, OpenFile, Page, PlaceMode, WalkBounds } from '../tree/tree.ts';
 
@@ -62,6 +63,8 @@ export interface Volume extends ReadVolume {
   /** @throws not_found, not_empty, is_directory (a directory without `recursive`), precondition_failed */
   remove(path: TreePath, options: { readonly recursive: boolean; readonly expected?: Expected }): Promise<Count>;
   chmod(path: TreePath, mode: number): Promise<Entry>;
+  /** @throws forbidden where the daemon may not */
+  chown(path: TreePath, owner: Partial<Owner>): Promise<Entry>;
   utimes(path: TreePath, modifiedAt: Date): Promise<Entry>;
 }
 

@@ -40,6 +40,7 @@ export function openVolume(parts: VolumeParts): Volume {
     move: (from, to, options) => moveEntry(parts, from, to, options),
     remove: (path, options) => removeEntry(parts, path, options),
     chmod: (path, mode) => amend(parts, path, () => tree.chmod(path, mode)),
+    chown: (path, owner) => amend(parts, path, () => tree.chown(path, owner)),
     utimes: (path, modifiedAt) => amend(parts, path, () => tree.utimes(path, modifiedAt)),
   };
 }

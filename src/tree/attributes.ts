@@ -1,11 +1,13 @@
 import type { BigIntStats } from 'node:fs';
-import { chmod as setMode, utimes as setTimes } from 'node:fs/promises';
+import { chmod as setMode, chown as setOwner, utimes as setTimes } from 'node:fs/promises';
+import { FsError } from '../errors.ts';
 import { beneath, within } from './beneath.ts';
 import type { Held } from './directory.ts';
-import type { HomeDisk } from './disk.ts';
+import type { HomeDisk, Owner } from './disk.ts';
+import { hasCode } from './disk-error.ts';
 import type { Entry } from './entry.ts';
 import { refusal } from './opened-file.ts';
-import { ROOT, type TreePath } from './path.ts';
+import { display, ROOT, type TreePath } from './path.ts';
 import { entryOf, kindOf } from './stats.ts';
 
 const PERMISSION_BITS = 0o777;
@@ -18,6 +20,25 @@ export function chmod(disk: HomeDisk, path: TreePath, mode: number): Promise<Ent
 /** Sets the time of last modification, leaving that of last access; see Tree.utimes. */
 export function utimes(disk: HomeDisk, path: TreePath, modifiedAt: Date): Promise<Entry> {
   return changing(disk, path, ({ self }, { atime }) => setTimes(self, atime, modifiedAt));
+}
+
+/** Gives it to another user, group or both; see Tree.chown. */
+export function chown(disk: HomeDisk, path: TreePath, owner: Partial<Owner>): Promise<Entry> {
+  return changing(disk, path, async ({ self }, stats) => {
+    try {
+      await setOwner(self, owner.uid ?? Number(stats.uid), owner.gid ?? Number(stats.gid));
+    } catch (error) {
+      // EINVAL: an id that the user namespace of this process does not have.
+      if (!hasCode(error, 'EPERM', 'EINVAL')) throw error;
+      const name = display(path);
+      throw new FsError(
+        'forbidden',
+        `this daemon may not give ${name === '' ? 'the root' : name} to that owner or group; leave out owner and group`,
+        { path: name },
+        error,
+      );
+    }
+  });
 }
 
 /** Acts on the held thing itself: chmod and utimes by its name would follow a link swapped in meanwhile. */

@@ -1,5 +1,5 @@
 import { FsError } from '../errors.ts';
-import { chmod, utimes } from './attributes.ts';
+import { chmod, chown, utimes } from './attributes.ts';
 import { beneath, hold, isAbsence, within } from './beneath.ts';
 import { flushDirectory, flushPath, type HomeDisk } from './disk.ts';
 import { diskError } from './disk-error.ts';
@@ -32,6 +32,7 @@ export function openTree(disk: HomeDisk): Tree {
     move: (from, to, overwrite) => move(disk, from, to, overwrite),
     remove: (path, { recursive }) => remove(disk, path, recursive),
     chmod: (path, mode) => chmod(disk, path, mode),
+    chown: (path, owner) => chown(disk, path, owner),
     utimes: (path, modifiedAt) => utimes(disk, path, modifiedAt),
     rmdirIfEmpty: (dir) => rmdirIfEmpty(disk, dir),
     flush: (dirs) => flush(disk, dirs),

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Owner } from './disk.ts';
 import type { Count, Entry } from './entry.ts';
 import type { TreePath } from './path.ts';
 import type { Placeable } from './placeable.ts';
@@ -92,6 +93,8 @@ export interface Tree {
   remove(path: TreePath, options: { readonly recursive: boolean }): Promise<Count>;
   /** Sets permission bits; setuid, setgid and sticky are masked off. @throws symlink */
   chmod(path: TreePath, mode: number): Promise<Entry>;
+  /** Gives the entry to another user, group or both. @throws symlink, forbidden (this process may not) */
+  chown(path: TreePath, owner: Partial<Owner>): Promise<Entry>;
   utimes(path: TreePath, modifiedAt: Date): Promise<Entry>;
   /** Removes the empty directory if it is there and empty, else does nothing. For undoing `mkdir`. */
   rmdirIfEmpty(dir: TreePath): Promise<void>;

@@ -245,6 +245,18 @@ function describeAttributes(open: typeof temporaryHome): void {
     expect(statSync(home.at('f')).mode & 0o7777).toBe(0o640);
   });
 
+  it('chown gives away what is named and keeps the rest, where this process may; a link to nobody', async () => {
+    using home = await open(['f: 1', 'd/', 'l => f']);
+    const before = statSync(home.at('f'));
+    for (const path of ['f', 'd']) await home.tree.chown(p(path), { uid: before.uid, gid: before.gid });
+    const given = home.tree.chown(p('f'), { uid: before.uid + 1 });
+    if (process.getuid?.() === 0) expect(await given).toMatchObject({ mode: 0o644 });
+    else await expect(given).rejects.toMatchObject({ code: 'forbidden' });
+    const expected = before.uid + (process.getuid?.() === 0 ? 1 : 0);
+    expect([statSync(home.at('f')).uid, statSync(home.at('f')).gid]).toEqual([expected, before.gid]);
+    await expect(home.tree.chown(p('l'), { uid: before.uid })).rejects.toMatchObject({ code: 'symlink' });
+  });
+
   it('utimes sets the time of the entry and of no link', async () => {
     using home = await open(['f: 1', 'l => f']);
     const modifiedAt = new Date('2020-02-02T02:02:02Z');

@@ -135,6 +135,7 @@ for (const kind of DATABASES) {
         copy: () => volume.copy(at('f'), at('g'), { overwrite: false }),
         move: () => volume.move(at('f'), at('g'), { overwrite: false }),
         chmod: () => volume.chmod(at('f'), 0o600),
+        chown: () => volume.chown(at('f'), { uid: process.getuid?.() ?? 0 }),
         utimes: () => volume.utimes(at('f'), new Date(0)),
         remove: () => volume.remove(at('f'), { recursive: false }),
       };

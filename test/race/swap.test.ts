@@ -33,6 +33,7 @@ const GUARDED: readonly Move[] = [
   ({ tree }, turn) => tree.remove(p(`dir/once${turn - 9}`), { recursive: false }),
   ({ tree }) => tree.remove(p('dir/sub'), { recursive: true }),
   ({ tree }) => tree.chmod(p('dir/file'), 0o751),
+  ({ tree }) => tree.chown(p('dir/file'), { gid: process.getgid?.() ?? 0 }),
   ({ tree }) => tree.utimes(p('dir/file'), new Date(1000)),
   ({ tree }) => tree.flush([p('dir'), p('dir/sub')]),
   async ({ tree, staging }) => {

@@ -140,6 +140,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
     uncontained: (at) => fs.chmodSync(at, 0o777),
     contained: ({ tree }, text) => tree.chmod(parsePath(text), 0o777),
   },
+  chown: {
+    on: 'secret',
+    attacks: EVERY,
+    uncontained: (at) => fs.chownSync(at, process.getuid?.() ?? 0, process.getgid?.() ?? 0),
+    contained: ({ tree }, text) => tree.chown(parsePath(text), { uid: process.getuid?.() ?? 0 }),
+  },
   utimes: {
     on: 'secret',
     attacks: EVERY,
@@ -196,8 +202,8 @@ async function attacked(): Promise<TemporaryHome> {
 function picture(directory: string): string {
   const names = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' }).toSorted();
   const parts = names.map((name) => {
-    const { mode, mtimeMs, size } = fs.lstatSync(join(directory, name));
-    return [name, mode, mtimeMs, size];
+    const { mode, mtimeMs, ctimeMs, size } = fs.lstatSync(join(directory, name));
+    return [name, mode, mtimeMs, ctimeMs, size];
   });
   return JSON.stringify(parts);
 }

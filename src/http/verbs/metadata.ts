@@ -9,6 +9,8 @@ import { timestamp } from './shapes.ts';
 
 const MAX_TAGS = 100;
 const MAX_TAG_LENGTH = 256;
+// The last of 32 bits says "nobody" to the kernel.
+const MAX_ID = 2 ** 32 - 2;
 const MAX_METADATA_BYTES = 64 * 1024;
 // shared-mime-info's names for what has no content to have a type
 const NO_CONTENT: Readonly<Partial<Record<Entry['kind'], string>>> = {
@@ -25,6 +27,13 @@ const permissions = z
 
 /** Permission bits as JSON has them, parsed to a number. */
 export const permissionsText = permissions.transform((text) => Number.parseInt(text, 8) & 0o777);
+
+const userId = z
+  .union([z.number().int().min(0).max(MAX_ID), z.string().regex(/^\d{1,10}$/)], {
+    error: `it is a number from 0 to ${MAX_ID}: names of users are not the same here and in a container`,
+  })
+  .transform(Number)
+  .refine((id) => id <= MAX_ID, { error: `it is at most ${MAX_ID}` });
 
 const tags = z.array(z.string().min(1).max(MAX_TAG_LENGTH)).max(MAX_TAGS);
 
@@ -53,8 +62,8 @@ export const metadataPatch = z.object({
   tags: tags.optional().describe('Replaces all tags.'),
   metadata: metadata.optional().describe('Replaces all custom metadata: one JSON object, at most 64 KiB.'),
   modified_at: z.iso.datetime({ offset: true }).optional().describe('Sets the modification time.'),
-  owner: z.unknown().optional().describe('Refused: this daemon changes no owners.'),
-  group: z.unknown().optional().describe('Refused: this daemon changes no owners.'),
+  owner: userId.optional().describe('A user id. Only where the daemon may change owners, else 403.'),
+  group: userId.optional().describe('A group id. Only where the daemon may change owners, else 403.'),
 });
 
 export type MetadataPatch = z.infer<typeof metadataPatch>;
@@ -73,7 +82,7 @@ export async function describeEntry(
 
 /**
  * Applies a patch. The parts are set one after the other; everything that can be refused is refused before the first.
- * @throws not_found, symlink (permissions or times of a link), forbidden (owner, group)
+ * @throws not_found, symlink (owner, permissions or times of a link), forbidden (owner, group)
  */
 export async function amendEntry(
   volume: Volume,
@@ -81,13 +90,15 @@ export async function amendEntry(
   path: TreePath,
   patch: MetadataPatch,
 ): Promise<void> {
-  if (patch.owner !== undefined || patch.group !== undefined) {
-    throw new FsError('forbidden', 'this daemon may not change owners; leave out owner and group');
-  }
+  const { owner: uid, group: gid } = patch;
   const entry = await volume.stat(path);
-  const setsInode = patch.permissions !== undefined || patch.modified_at !== undefined;
+  const setsInode = [patch.permissions, patch.modified_at, uid, gid].some((field) => field !== undefined);
   if (setsInode && entry.kind === 'symlink') {
-    throw new FsError('symlink', 'a symbolic link has no permissions or times of its own to set');
+    throw new FsError('symlink', 'a symbolic link has no owner, permissions or times of its own to set');
+  }
+  // First, because only the attempt tells whether the daemon may.
+  if (uid !== undefined || gid !== undefined) {
+    await volume.chown(path, { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) });
   }
   if (patch.permissions !== undefined) await volume.chmod(path, patch.permissions);
   if (patch.modified_at !== undefined) await volume.utimes(path, new Date(patch.modified_at));

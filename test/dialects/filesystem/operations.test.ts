@@ -257,7 +257,8 @@ const METADATA: readonly Scenario[] = [
     status: 400,
     code: 'invalid_request',
     after: async ({ owner }) => {
-      expect((await owner.does(`PATCH ${META}/x.txt`, { json: { owner: 'root' } })).status).toBe(403);
+      expect((await owner.does(`PATCH ${META}/x.txt`, { json: { owner: 'root' } })).status).toBe(400);
+      expect((await owner.does(`PATCH ${META}/link`, { json: { owner: 0 } })).status).toBe(403);
       expect((await owner.does(`PATCH ${META}/link`, { json: { permissions: '0777' } })).status).toBe(403);
       expect((await owner.does(`PATCH ${META}/link`, { json: { tags: ['on the link itself'] } })).status).toBe(200);
     },
