@@ -70,8 +70,8 @@ export function openAgents(parts: AgentsParts): InnerAgents {
 
     async mount(tenant, agent) {
       await get(tenant, agent);
-      const { hostPath } = await root.open(homeOf({ tenant, part: workspacePart(agent) }));
-      return { hostPath, ...parts.ownership };
+      const { mountPath } = await root.open(homeOf({ tenant, part: workspacePart(agent) }));
+      return { hostPath: mountPath, ...parts.ownership };
     },
   };
 }

@@ -21,8 +21,10 @@ export type { Giving } from './giving.ts';
 export interface Home {
   readonly tree: Tree;
   readonly staging: Staging;
-  /** The path of the tree for mounting: below `DataRootOptions.mountPath`. Goes to admins only. */
+  /** The tree's directory. */
   readonly hostPath: string;
+  /** The same for mounting: below `DataRootOptions.mountPath`. Goes to admins only. */
+  readonly mountPath: string;
 }
 
 /** The directory on disk that holds everything. Opened once; the only maker of homes. */
@@ -104,7 +106,8 @@ async function openHome(disk: RootDisk, segments: readonly string[]): Promise<Ho
   return {
     tree: openTree(home),
     staging: openStaging(home),
-    hostPath: disk.mountPath + home.hostPath.slice(disk.path.length),
+    hostPath: home.hostPath,
+    mountPath: disk.mountPath + home.hostPath.slice(disk.path.length),
   };
 }
 

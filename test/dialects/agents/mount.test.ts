@@ -171,6 +171,10 @@ describe('a mount where engines find the data root under another path', () => {
       'mount',
       import.meta.url,
     );
+    // The daemon itself goes on by its own path.
+    await world.owner.writes('a1', 'in/x.txt', 'x');
+    const found = await world.owner.does('POST /agent/a1/filesystem/operations/search', { json: { query: 'x.txt' } });
+    expect(found.body).toMatchObject({ results: [{ path: '/in/x.txt' }] });
     expect(kubernetes).toContain(`path: "/srv/data root/tenants/${world.tenant}/agents/a1/tree"`);
   });
 });
