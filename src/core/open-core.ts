@@ -87,8 +87,8 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
   const imports = openImports({ volumes, web: parts.web });
-  const searches = openSearches({ home: volumes.home });
   const [keys, attributes] = [openKeys({ db, clock }), openAttributes({ db, volumes, news })];
+  const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
   const changes = openChanges({ db, clock, volumes, feeds });
   return { tenants, keys, agents, volumes, attributes, imports, objects, runs, searches, changes, contents };
 }

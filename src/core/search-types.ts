@@ -4,7 +4,10 @@ import type { ReadVolume } from './volume-types.ts';
 
 /** What is looked for in a volume. */
 export interface SearchQuery {
-  /** For names a glob, for content literal text; with `regex` a regular expression (RE2's syntax) for either. */
+  /**
+   * For names a glob, for content literal text; with `regex` a regular expression (RE2's syntax) for either. '' only with tags:
+   * everything that has them.
+   */
   readonly text: string;
   readonly within: 'names' | 'content' | 'both';
   /** The directory below which it looks, or the one file. */
@@ -15,6 +18,8 @@ export interface SearchQuery {
   readonly regex: boolean;
   /** Lines shown before and after each line found. */
   readonly contextLines: number;
+  /** Looks only at what has all of these; none for everything. What a `.gitignore` names is looked at then. */
+  readonly tags: readonly string[];
   readonly maxResults: number;
   /** Looks also into `.git` and at what a `.gitignore` names. */
   readonly includeIgnored: boolean;

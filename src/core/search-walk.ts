@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { FsError } from '../errors.ts';
-import { child, type TreePath } from '../tree/path.ts';
+import type { Kind } from '../tree/entry.ts';
+import { child, nameOf, parentOf, type TreePath } from '../tree/path.ts';
 import type { Survey, SurveyedDirectory, SurveyedName } from '../tree/survey.ts';
 import { IgnoreFiles } from './ignore-files.ts';
 import { BLOCK_BYTES, FileSearch } from './search-file.ts';
@@ -14,6 +15,12 @@ export interface WalkParts {
   readonly pattern: SearchPattern;
   readonly state: SearchState;
   readonly maxLines: number;
+}
+
+/** An entry as it was seen before. */
+export interface SearchedEntry {
+  readonly path: TreePath;
+  readonly kind: Kind;
 }
 
 /** How long a walk works before others of its thread have a turn, and before it gives work to other threads. */
@@ -54,9 +61,13 @@ export class SearchWalk {
     return [];
   }
 
-  /** Looks at one entry of a directory alone. */
-  async look(dir: TreePath, name: string): Promise<void> {
-    await this.#holding(dir, (held) => this.#consider(held, child(dir, name), { name, kind: 'file' }));
+  /** Looks at these entries alone. */
+  async look(entries: readonly SearchedEntry[]): Promise<void> {
+    for (const { path, kind } of entries) {
+      if (this.#parts.state.isOver()) return;
+      if (this.#isTired()) await this.#rest();
+      await this.#holding(parentOf(path), (held) => this.#consider(held, path, { name: nameOf(path), kind }));
+    }
   }
 
   #next(): TreePath | null {

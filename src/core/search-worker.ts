@@ -1,10 +1,10 @@
 import { type ErrorCode, type ErrorDetail, FsError } from '../errors.ts';
-import { nameOf, parentOf, type TreePath } from '../tree/path.ts';
+import type { TreePath } from '../tree/path.ts';
 import { openSurvey } from '../tree/survey.ts';
 import { preparePattern } from './search-pattern.ts';
 import { SearchState } from './search-state.ts';
 import type { SearchLimits, SearchQuery, SearchResult } from './search-types.ts';
-import { SearchWalk } from './search-walk.ts';
+import { type SearchedEntry, SearchWalk } from './search-walk.ts';
 
 /** A part of a search for one thread. */
 export interface SearchTask {
@@ -14,8 +14,8 @@ export interface SearchTask {
   readonly limits: SearchLimits;
   /** Shared by all tasks of the search; see search-state.ts. */
   readonly memory: SharedArrayBuffer;
-  /** Where this part begins: these directories with all that is below them, or the one file that the query names. */
-  readonly from: readonly TreePath[] | 'file';
+  /** Where this part begins: these directories with all that is below them, or these entries alone. */
+  readonly from: readonly TreePath[] | { readonly alone: readonly SearchedEntry[] };
 }
 
 export type SearchOutcome =
@@ -28,11 +28,9 @@ export default async function search(task: SearchTask): Promise<SearchOutcome> {
   try {
     const state = new SearchState(memory, limits, query.maxResults);
     const pattern = preparePattern(query, () => state.isOver());
-    const walk = new SearchWalk(
-      { survey: openSurvey(hostPath), query, pattern, state, maxLines: limits.lines },
-      from === 'file' ? [] : from,
-    );
-    if (from === 'file') await walk.look(parentOf(query.path), nameOf(query.path));
+    const parts = { survey: openSurvey(hostPath), query, pattern, state, maxLines: limits.lines };
+    const walk = new SearchWalk(parts, 'alone' in from ? [] : from);
+    if ('alone' in from) await walk.look(from.alone);
     const rest = await walk.run();
     return { results: walk.results, rest };
   } catch (error) {

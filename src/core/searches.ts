@@ -2,15 +2,27 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { VolumeRef } from '../auth/grant.ts';
 import { FsError } from '../errors.ts';
+import type { Entry } from '../tree/entry.ts';
 import type { TreePath } from '../tree/path.ts';
 import type { Home } from '../tree/root.ts';
-import { isPartial, offerSeats, searchMemory, stopSearch } from './search-state.ts';
-import type { SearchAnswer, Searches, SearchLimits, SearchQuery, SearchResult } from './search-types.ts';
+import { preparePattern } from './search-pattern.ts';
+import { isPartial, offerSeats, SearchState, searchMemory, stopSearch } from './search-state.ts';
+import {
+  ITEM_CHARACTERS,
+  type SearchAnswer,
+  type Searches,
+  type SearchLimits,
+  type SearchQuery,
+  type SearchResult,
+} from './search-types.ts';
+import type { SearchedEntry } from './search-walk.ts';
 import type { SearchOutcome, SearchTask } from './search-worker.ts';
-import type { ReadVolume } from './volume-types.ts';
+import { taggedEntries } from './tagged-entries.ts';
+import type { Attributes, ReadVolume } from './volume-types.ts';
 
 export interface SearchParts {
   home(ref: VolumeRef): Promise<Home>;
+  readonly tagged: Attributes['tagged'];
   readonly limits?: Partial<SearchLimits>;
 }
 
@@ -52,16 +64,48 @@ export function openSearches(parts: SearchParts): InnerSearches {
     signal.addEventListener('abort', stop);
     try {
       signal.throwIfAborted();
-      const from = await startOf(volume, query.path);
-      const { hostPath } = await parts.home(volume.ref);
-      pool ??= openPool(threads);
-      const results = await conduct(pool, { hostPath, query, limits, memory }, from, threads);
+      const start = await startOf(volume, query.path);
+      const results =
+        query.tags.length === 0
+          ? await search(memory, volume, query, [start])
+          : await among(memory, volume, query, signal);
       signal.throwIfAborted();
       return { results: results.sort(byPath), truncated: isPartial(memory) };
     } finally {
       signal.removeEventListener('abort', stop);
       running.delete(memory);
     }
+  }
+
+  async function search(
+    memory: SharedArrayBuffer,
+    volume: ReadVolume,
+    query: SearchQuery,
+    from: readonly SearchTask['from'][],
+  ): Promise<SearchResult[]> {
+    const { hostPath } = await parts.home(volume.ref);
+    pool ??= openPool(threads);
+    return conduct(pool, { hostPath, query, limits, memory }, from, threads);
+  }
+
+  /** A search of what has the tags of the query, or without a text a list of it. */
+  async function among(
+    memory: SharedArrayBuffer,
+    volume: ReadVolume,
+    query: SearchQuery,
+    signal: AbortSignal,
+  ): Promise<SearchResult[]> {
+    const state = new SearchState(memory, limits, query.maxResults);
+    const entries = taggedEntries({ volume, tagged: parts.tagged, query, state, signal });
+    if (query.text === '') return listed(entries, query, state);
+    const found: SearchedEntry[] = [];
+    for await (const { path, kind } of entries) found.push({ path, kind });
+    return search(
+      memory,
+      volume,
+      query,
+      dealt(found, threads).map((hand) => ({ alone: hand })),
+    );
   }
 
   return {
@@ -102,14 +146,14 @@ async function startOf(volume: ReadVolume, path: TreePath): Promise<SearchTask['
   }
   // Says what is wrong with anything but a file.
   await (await volume.open(path)).close();
-  return 'file';
+  return { alone: [{ path, kind }] };
 }
 
 /** Plays one search: what one thread leaves undone is shared out among all that have nothing to do. */
 async function conduct(
   pool: Piscina<SearchTask, SearchOutcome>,
   task: Omit<SearchTask, 'from'>,
-  from: SearchTask['from'],
+  from: readonly SearchTask['from'][],
   threads: number,
 ): Promise<SearchResult[]> {
   const results: SearchResult[] = [];
@@ -121,14 +165,14 @@ async function conduct(
     active -= 1;
     if ('refused' in outcome) throw new FsError(outcome.refused.code, outcome.refused.message, outcome.refused.detail);
     results.push(...outcome.results);
-    const shares = shared(outcome.rest, threads - active);
+    const shares = dealt(outcome.rest, threads - active);
     offerSeats(task.memory, Math.max(0, threads - active - shares.length));
     await Promise.all(shares.map(work));
   }
 
   try {
-    offerSeats(task.memory, threads - 1);
-    await work(from);
+    offerSeats(task.memory, threads - from.length);
+    await Promise.all(from.map(work));
   } catch (error) {
     stopSearch(task.memory);
     if (error instanceof FsError) throw error;
@@ -144,9 +188,21 @@ async function conduct(
 }
 
 /** Dealt out like cards, since neighbours are often of a size. */
-function shared(directories: readonly TreePath[], hands: number): (readonly TreePath[])[] {
-  const count = Math.min(hands, directories.length);
-  return Array.from({ length: count }, (_, hand) => directories.filter((_, n) => n % count === hand));
+function dealt<T>(cards: readonly T[], hands: number): (readonly T[])[] {
+  const count = Math.min(hands, cards.length);
+  return Array.from({ length: count }, (_, hand) => cards.filter((_, n) => n % count === hand));
+}
+
+/** The entries as results, within the bounds of the search. */
+async function listed(entries: AsyncIterable<Entry>, query: SearchQuery, state: SearchState): Promise<SearchResult[]> {
+  const { allowsFile } = preparePattern({ ...query, text: '*', within: 'names', regex: false }, () => state.isOver());
+  const results: SearchResult[] = [];
+  for await (const { path, kind, size } of entries) {
+    if (allowsFile !== null && (kind !== 'file' || !allowsFile(path))) continue;
+    if (!state.takeCharacters(ITEM_CHARACTERS + path.length) || !state.takeResult()) break;
+    results.push({ path, kind, size, lines: null });
+  }
+  return results;
 }
 
 function byPath(left: SearchResult, right: SearchResult): number {

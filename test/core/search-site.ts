@@ -14,6 +14,7 @@ const QUERY: SearchQuery = {
   caseSensitive: true,
   regex: false,
   contextLines: 0,
+  tags: [],
   maxResults: 100,
   includeIgnored: false,
 };
@@ -38,6 +39,7 @@ export function searchHouse(limits: Partial<SearchLimits> = {}): SearchHouse {
   const homes = new Map<string, TemporaryHome>();
   const searches = openSearches({
     limits,
+    tagged: async () => ({ paths: [], next: null }),
     home: async ({ tenant }) => {
       const home = homes.get(tenant);
       if (home === undefined) throw new Error('no such tree');

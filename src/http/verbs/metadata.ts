@@ -35,7 +35,8 @@ const userId = z
   .transform(Number)
   .refine((id) => id <= MAX_ID, { error: `it is at most ${MAX_ID}` });
 
-const tags = z.array(z.string().min(1).max(MAX_TAG_LENGTH)).max(MAX_TAGS);
+/** Words that are said of a path. */
+export const tagList = z.array(z.string().min(1).max(MAX_TAG_LENGTH)).max(MAX_TAGS);
 
 // A request body is bounded in depth and free of names that reach a prototype before any schema sees it (decode.ts).
 const metadata = z
@@ -59,7 +60,7 @@ export const metadataObject = z.object({
 
 export const metadataPatch = z.object({
   permissions: permissionsText.optional(),
-  tags: tags.optional().describe('Replaces all tags.'),
+  tags: tagList.optional().describe('Replaces all tags.'),
   metadata: metadata.optional().describe('Replaces all custom metadata: one JSON object, at most 64 KiB.'),
   modified_at: z.iso.datetime({ offset: true }).optional().describe('Sets the modification time.'),
   owner: userId.optional().describe('A user id. Only where the daemon may change owners, else 403.'),

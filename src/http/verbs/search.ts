@@ -3,6 +3,7 @@ import type { Core, ReadVolume, SearchAnswer, SearchQuery, SearchResult } from '
 import { FsError } from '../../errors.ts';
 import { parseDirectory, pathB64, type TreePath } from '../../tree/path.ts';
 import type { Call, Reply, Route } from '../call.ts';
+import { tagList } from './metadata.ts';
 
 const MAX_TEXT = 1000;
 const MAX_CONTEXT_LINES = 100;
@@ -37,10 +38,15 @@ export const searchBody = z
       .max(MAX_RESULTS)
       .default(100)
       .describe('Files and directories in the answer at most.'),
+    tags: tagList
+      .min(1)
+      .optional()
+      .describe('Only what has all of these tags. Without a query: everything that has them.')
+      .meta({ example: ['report'] }),
     include_ignored: z.boolean().default(false).describe('Look also into `.git` and at what a `.gitignore` names.'),
   })
-  .refine(({ query, pattern }) => query !== undefined || pattern !== undefined, {
-    error: 'it says nothing to look for; send "query"',
+  .refine(({ query, pattern, tags }) => query !== undefined || pattern !== undefined || tags !== undefined, {
+    error: 'it says nothing to look for; send "query" or "tags"',
   });
 
 export type SearchBody = z.infer<typeof searchBody>;
@@ -106,6 +112,7 @@ function queryOf(body: SearchBody): SearchQuery {
     caseSensitive: body.case_sensitive,
     regex: body.regex,
     contextLines: body.context_lines,
+    tags: body.tags ?? [],
     maxResults: body.max_results,
     includeIgnored: body.include_ignored,
   };
