@@ -53,11 +53,12 @@ class WatchThread {
       // The options of the process (such as --eval's) are not for this file.
       execArgv: [],
     });
-    this.#worker.unref();
     this.#worker.on('message', (report: Report) => this.#hear(report));
     // The exit follows.
     this.#worker.on('error', () => undefined);
     this.#worker.on('exit', () => this.#end());
+    // A listener to messages holds the process, so this comes after it.
+    this.#worker.unref();
     this.#pings = setInterval(() => this.#ping(), PING_MS);
     this.#pings.unref();
   }

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { temporaryHome } from '../support/tree.ts';
 import { until } from '../support/wait.ts';
@@ -36,6 +38,18 @@ describe('the thread that watches', () => {
     await b.watcher.close();
     await ended;
     expect(a.overflows() + b.overflows()).toBe(0);
+  });
+
+  it('does not keep a process alive', async () => {
+    using home = await temporaryHome();
+    const script = `
+      const { openLease } = await import(${JSON.stringify(new URL('../../src/tree/watch-thread.ts', import.meta.url))});
+      const waits = setTimeout(() => undefined, 600_000);
+      const onReady = () => clearTimeout(waits) ?? console.log('watched');
+      openLease(${JSON.stringify(home.hostPath)}, { onReady, onHints() {}, onGap() {}, onLost() {} });
+    `;
+    const child = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 25_000 });
+    expect((await child).stdout).toBe('watched\n');
   });
 
   it('loses all trees when it dies, and is begun afresh for the next', async () => {
