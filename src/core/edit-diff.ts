@@ -21,10 +21,10 @@ const CONTEXT_LINES = 3;
 /** Bytes of both sides of all hunks, after which the diff is cut. */
 const MAX_DIFF_BYTES = 1024 * 1024;
 /** Larger stretches are shown as gone and come, line for line, without looking for lines that they share. */
-const MAX_COMPARED_BYTES = 64 * 1024;
+const MAX_COMPARED_BYTES = 32 * 1024;
 /** The lines that may differ until a stretch is shown so as well; the work grows with its square. */
 const MAX_EDIT_LENGTH = 200;
-const STEP_BYTES = 1024 * 1024;
+const STEP_BYTES = 256 * 1024;
 
 /**
  * The diff of two texts whose differences are known, so that only what lies around them is compared: the work is bounded

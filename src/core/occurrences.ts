@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 
-/** Bytes that are looked at between two turns of the event loop: some milliseconds. */
-const STEP_BYTES = 1024 * 1024;
+/** Bytes that are looked at between two turns of the event loop: a millisecond or two. */
+const STEP_BYTES = 256 * 1024;
 
 export interface Occurrences {
   readonly count: number;

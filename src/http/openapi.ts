@@ -22,6 +22,8 @@ const Problem = z
     used: z.number().optional(),
     limit: z.number().optional(),
     requested: z.number().optional(),
+    occurrences: z.number().int().optional().describe('Of a text that was to be replaced: how often it occurs.'),
+    edit: z.number().int().optional().describe('Of several edits: which one this is about, from 0.'),
     unit: z.enum(['bytes', 'files']).optional(),
   })
   .meta({ id: 'Problem', description: 'An error, as RFC 9457 has it.' });

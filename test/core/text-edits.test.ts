@@ -143,7 +143,7 @@ describe('changes', () => {
 });
 
 describe('findOccurrences', () => {
-  it('leaves the event loop to others in a text that takes Buffer.indexOf the square of its length', async () => {
+  it('leaves the event loop to others between its steps', async () => {
     const text = Buffer.alloc(4 * 1024 * 1024, 'ab');
     const wanted = Buffer.from(`a${'ab'.repeat(125)}`);
     let turns = 0;
@@ -153,7 +153,7 @@ describe('findOccurrences', () => {
     const found = await findOccurrences(text, wanted, { from: 0, overlapping: true, keep: 10, signal });
     clearInterval(ticking);
     expect(found).toEqual({ count: 0, positions: [] });
-    expect(turns).toBeGreaterThanOrEqual(2);
+    expect(turns).toBeGreaterThanOrEqual(3);
   });
 
   it('stops when the client goes away', async () => {

@@ -43,6 +43,7 @@ const LIST: readonly Scenario[] = [
       const two = await owner.does(`GET ${DIRS}?recursive=true&depth=2`);
       expect(pathsOf(two.body)).toEqual(['/a', '/a/b', '/z.txt']);
       expect((await owner.does(`GET ${DIRS}?depth=0`)).status).toBe(400);
+      expect((await owner.does(`GET ${DIRS}?depth=1e1`)).status).toBe(400);
     },
   },
   {

@@ -132,13 +132,7 @@ export const mkdirReply = z.object({ path, created_at: timestamp });
 export const listQuery = z.object({
   recursive: queryFlag.default(false).describe('Descend into directories.'),
   include_hidden: queryFlag.default(true).describe('List names that begin with a dot, and what is below them.'),
-  depth: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_DEPTH)
-    .optional()
-    .describe('Levels to descend; 1 is this directory alone.'),
+  depth: queryInteger(1, MAX_DEPTH).optional().describe('Levels to descend; 1 is this directory alone.'),
   ...pageQuery(1000, 10_000),
 });
 export type ListQuery = z.infer<typeof listQuery>;
