@@ -14,13 +14,14 @@ const AZURE_HOST = '168.63.129.16';
 /**
  * True for an address that strangers may be sent to: of the public internet, and not this machine's own. An IPv6 address that
  * only stands for one of IPv4 is judged as that one. What is no address is not public.
+ * @param own this machine's: by its public address it reaches its own ports past every firewall that stands in front of it
  */
-export function isPublicAddress(text: string): boolean {
+export function isPublicAddress(text: string, own: readonly string[] = ownAddresses()): boolean {
   // The library also reads addresses of three numbers and of octal ones, which a connection would take for names. A zone
   // chooses an interface of this machine, and such an address is never public.
   if (isIP(text) === 0 || text.includes('%')) return false;
   const address = meant(ipaddr.process(text));
-  return isOfTheInternet(address) && !isOwn(address);
+  return isOfTheInternet(address) && !own.some((one) => isSame(one, address));
 }
 
 /** The IPv4 address behind one of NAT64; every other as it is. */
@@ -35,8 +36,10 @@ function isOfTheInternet(address: Address): boolean {
   return address.match(GLOBAL_UNICAST);
 }
 
-/** By its public address the machine reaches its own ports past every firewall that stands in front of it. */
-function isOwn(address: Address): boolean {
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return own.some((one) => ipaddr.process(one.address).toNormalizedString() === address.toNormalizedString());
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? []);
+}
+
+function isSame(text: string, address: Address): boolean {
+  return ipaddr.process(text).toNormalizedString() === address.toNormalizedString();
 }

@@ -53,7 +53,12 @@ const HEADERS = { 'user-agent': 'workspaced', accept: '*/*', 'accept-encoding': 
 
 /** By default only addresses of the public internet are allowed; a name is resolved by the DNS. */
 export function openWeb(options: WebOptions = {}): Web {
-  const { isAllowed = isPublicAddress, resolve = resolveByDns, patience = PATIENCE, ca = null } = options;
+  const {
+    isAllowed = (address) => isPublicAddress(address),
+    resolve = resolveByDns,
+    patience = PATIENCE,
+    ca = null,
+  } = options;
 
   /** One request, and the file of its answer or where it sends us on. */
   async function ask<T>(url: URL, signal: AbortSignal, use: (file: WebFile) => Promise<T>): Promise<Outcome<T>> {

@@ -104,6 +104,13 @@ describe('the guard', () => {
     expect([lookUps, inner.asked]).toEqual([2, []]);
   });
 
+  it('lets an address in the URL through where it is allowed, and looks nothing up', async () => {
+    const net = await internet({ '/': page('there') });
+    const resolve = () => Promise.reject(new Error('was looked up'));
+    expect(await read({ ...net.options, resolve }, net.url('/', '127.0.0.1'))).toBe('there');
+    expect(await refused({ ...net.options, resolve }, 'http://127.0.0.1/')).toMatch(/^forbidden: /);
+  });
+
   it('tries the next address of a host where the first does not answer', async () => {
     const net = await internet({ '/': page('second') });
     const resolve = async () => ['127.0.0.9', '127.0.0.1'];

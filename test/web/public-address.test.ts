@@ -31,7 +31,7 @@ describe('the addresses of the public internet', () => {
       `64:ff9b::${hex}`,
       `2002:${hex}::1`,
     ];
-    expect(forms.filter(isPublicAddress)).toEqual([]);
+    expect(forms.filter((form) => isPublicAddress(form))).toEqual([]);
   });
 
   it.each(words(INSIDE_IPV6))('do not include %s', (address) => {
@@ -60,9 +60,14 @@ describe('the addresses of the public internet', () => {
     ]) {
       expect([text, isPublicAddress(text)]).toEqual([text, false]);
     }
-    const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-    expect(own.length).toBeGreaterThan(0);
-    expect(own.filter(({ address }) => isPublicAddress(address))).toEqual([]);
+    const own = ['127.0.0.1', '1.1.1.1', '2606:4700:4700::1111', 'fe80::1%eth0'];
+    const forms = ['1.1.1.1', '::ffff:1.1.1.1', '64:ff9b::101:101', '2606:4700:4700:0:0:0:0:1111'];
+    for (const address of forms) {
+      expect([address, isPublicAddress(address, []), isPublicAddress(address, own)]).toEqual([address, true, false]);
+    }
+    const here = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+    expect(here.length).toBeGreaterThan(0);
+    expect(here.filter(({ address }) => isPublicAddress(address))).toEqual([]);
   });
 
   it('are guarded by more than the names of ranges: some of what is inside has none', () => {

@@ -34,6 +34,8 @@ beforeAll(async () => {
       for (let n = 0; n < 48; n += 1) res.write(Buffer.alloc(64 * 1024));
       res.end();
     },
+    // Says what is to come, and sends nothing of it.
+    '/promised': (_req, res) => res.writeHead(200, { 'content-length': String(3 * MIB) }).flushHeaders(),
     // Begins, and ends when the test says so.
     '/held': (_req, res) => {
       res.write('begun');
@@ -107,6 +109,7 @@ describe('what is no file for a workspace', () => {
     ['/inner', 403, 'forbidden'],
     ['/declared', 413, 'too_large'],
     ['/undeclared', 413, 'too_large'],
+    ['/promised', 413, 'too_large'],
   ] as const)('filesystem.fetch of %s is %i, and nothing is left', async (path, status, code) => {
     const answer = await fetches(path);
     expect(answer.status).toBe(status);
