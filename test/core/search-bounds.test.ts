@@ -42,9 +42,14 @@ describe('a search is bounded', () => {
     writeFileSync(site.home.at('text'), 'NEEDLE');
     // The first look at what a hole begins with is text; what follows are lines without an end.
     writeFileSync(site.home.at('hole'), 'text\n'.repeat(2000), { flag: 'r+' });
+    let turns = 0;
+    const counting = setInterval(() => (turns += 1), 1);
     for (const query of [{ text: 'NEEDLE' }, { text: 'N.*E', regex: true }, { text: 'needle', caseSensitive: false }]) {
       expect(await site.find({ ...query, path: p('hole') })).toEqual({ results: [], truncated: true });
     }
+    clearInterval(counting);
+    // The event loop had nothing to do with it.
+    expect(turns).toBeGreaterThan(30);
   });
 
   it('by its client, who may go away', async () => {

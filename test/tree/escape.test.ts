@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beneath } from '../../src/tree/beneath.ts';
 import { chooseEngine } from '../../src/tree/engine.ts';
-import { parsePath, ROOT } from '../../src/tree/path.ts';
+import { nameOf, parentOf, parsePath, ROOT } from '../../src/tree/path.ts';
+import { openSurvey } from '../../src/tree/survey.ts';
 import { staged } from '../contract/tree.contract.ts';
 import { type TemporaryHome, temporaryHome } from '../support/tree.ts';
 
@@ -69,6 +70,27 @@ const VERBS: Readonly<Record<string, Verb>> = {
     attacks: EVERY,
     uncontained: (at) => fs.readdirSync(at),
     contained: ({ tree }, text) => Array.fromAsync(tree.walk(parsePath(text), { depth: 5, entries: 100 })),
+  },
+  'survey, its names': {
+    on: 'directory',
+    attacks: EVERY,
+    uncontained: (at) => fs.readdirSync(at),
+    contained: async ({ hostPath }, text) => {
+      const held = openSurvey(hostPath).hold(parsePath(text));
+      return held === null ? null : [...held.names()];
+    },
+  },
+  'survey, a file': {
+    on: 'secret',
+    attacks: EVERY,
+    uncontained: (at) => fs.readFileSync(at, 'utf8'),
+    contained: async ({ hostPath }, text) => {
+      const path = parsePath(text);
+      const held = openSurvey(hostPath).hold(parentOf(path));
+      const bytes = Buffer.alloc(100);
+      held?.open(nameOf(path))?.read(bytes, 0, bytes.length, 0);
+      return [bytes.toString(), { size: held?.sizeOf(nameOf(path)) }];
+    },
   },
   count: {
     on: 'secret',

@@ -1,4 +1,6 @@
-import { playScenarios, type Scenario } from '../../support/scenario.ts';
+import { readFile } from 'node:fs/promises';
+import { startTestDaemon } from '../../support/daemon.ts';
+import { bringAbout, makeWorld, playScenarios, type Scenario } from '../../support/scenario.ts';
 
 const SEARCH = 'POST /agent/a1/filesystem/operations/search';
 const GIVEN = [
@@ -145,3 +147,24 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 playScenarios('POST operations/search', import.meta.url, SCENARIOS);
+
+describe('what docs/search.md says', () => {
+  it('filesystem.search and store.search answer every example there', async () => {
+    const page = await readFile(new URL('../../../docs/search.md', import.meta.url), 'utf8');
+    const examples = [...page.matchAll(/"\$U(\S+)" -d '(.*)'$/gm)];
+    expect(examples.length).toBe(3);
+    const daemon = await startTestDaemon();
+    try {
+      const world = makeWorld(daemon);
+      for (const line of ['a1/notes.md: Sales\nTODO: count\n', 'store/datasets/sales.csv: region\nNORTH,12\n']) {
+        await bringAbout(world, line);
+      }
+      for (const [, path = '', json = ''] of examples) {
+        const { status, body } = await world.owner.does(`POST ${path}`, { json: JSON.parse(json) });
+        expect([status, body]).toEqual([200, expect.objectContaining({ total: 1, truncated: false })]);
+      }
+    } finally {
+      await daemon.close();
+    }
+  });
+});
