@@ -6,28 +6,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type DaemonProcess, residentBytes, startProcess, token } from '../support/process.ts';
+import { peakDuring } from '../support/resident.ts';
 
 const MIB = 1024 * 1024;
 /** `npm run test:large` moves 2 GiB. */
 const TOTAL = Number(process.env.LARGE_MIB ?? 256) * MIB;
 const MEMORY_BOUND = 150 * MIB;
-
-/** The largest resident memory of the daemon seen while `work` goes on. */
-async function peakDuring(pid: number, work: Promise<unknown>): Promise<number> {
-  let peak = 0;
-  let going = true;
-  const watching = (async () => {
-    while (going) {
-      peak = Math.max(peak, await residentBytes(pid));
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-  })();
-  await work.finally(() => {
-    going = false;
-  });
-  await watching;
-  return peak;
-}
 
 function* blocks(total: number): Iterable<Buffer> {
   const block = Buffer.alloc(MIB);
