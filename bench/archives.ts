@@ -59,7 +59,7 @@ function content(bytes: number, seed: number): Buffer {
 }
 
 /** Some thousand small files and a few large ones, about 100 MB. */
-async function makeTree(at: string): Promise<void> {
+export async function makeTree(at: string): Promise<void> {
   for (let n = 0; n < DIRECTORIES; n += 1) {
     const directory = join(at, `part-${n % 8}`, `module-${n}`);
     await mkdir(directory, { recursive: true });

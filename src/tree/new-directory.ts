@@ -15,8 +15,10 @@ import { stagedDirectory } from './staged.ts';
 import type { NewAttributes, NewDirectory, NewFileOptions, Part, StagedDirectory } from './staging.ts';
 import { chargedOf, inodeOf, kindOf } from './stats.ts';
 
-const WRITES_AT_ONCE = 32;
-const SETTLED_AT_ONCE = 16;
+// More threads making names in one directory wait for each other, and burn what they wait.
+const WRITES_AT_ONCE = 4;
+// More flushes share one write of the disk's journal.
+const FLUSHES_AT_ONCE = 16;
 const DIRECTORY_MODE = 0o755;
 const OWNER_ONLY = 0o700;
 
@@ -43,6 +45,7 @@ class DirectoryInStaging implements NewDirectory {
   /** Each before what is in it. */
   readonly #directories = new Map([[ROOT, this.#root]]);
   readonly #writing = new Background(WRITES_AT_ONCE);
+  readonly #flushing = new Background(FLUSHES_AT_ONCE);
 
   constructor(disk: HomeDisk, name: string, at: TreePath) {
     this.#disk = disk;
@@ -63,32 +66,36 @@ class DirectoryInStaging implements NewDirectory {
   async write(path: TreePath, body: Readable, { onBytes, ...attributes }: NewFileOptions): Promise<void> {
     await this.#making(path, async (at, parent) => {
       const file = new NewFile(this.#disk, at, attributes);
+      let isHandedOn = false;
       try {
         for await (const chunk of body) {
           await onBytes(chunk.length);
           await file.add(chunk);
         }
-        if (!file.isSmall) count(parent, await file.end());
+        isHandedOn = file.isSmall;
+        if (isHandedOn) return await this.#writing.begin(() => this.#writeSmall(path, file));
+        count(parent, await file.end());
+        await file.flush();
       } finally {
-        if (!file.isSmall) await file.close();
+        if (!isHandedOn) await file.close();
       }
-      if (file.isSmall) await this.#writing.begin(() => this.#writeSmall(path, file));
     });
   }
 
-  #writeSmall(path: TreePath, file: NewFile): Promise<void> {
-    return this.#making(path, async (_at, parent) => {
-      try {
-        count(parent, await file.end());
-      } finally {
-        await file.close();
-      }
-    });
+  async #writeSmall(path: TreePath, file: NewFile): Promise<void> {
+    try {
+      await this.#making(path, async (_at, parent) => count(parent, await file.end()));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    if (!this.#disk.isDurable) return file.close();
+    await this.#flushing.begin(() => this.#making(path, () => file.flush().finally(() => file.close())));
   }
 
   async copy(from: TreePath, to: TreePath, { onBytes, ...attributes }: NewFileOptions): Promise<void> {
     // What is copied may be on its way still.
-    await this.#writing.end();
+    await this.#settled();
     this.#parentOf(from);
     await this.#making(to, async (at, parent) => {
       const source = this.#hostPath(from);
@@ -101,6 +108,7 @@ class DirectoryInStaging implements NewDirectory {
       const handle = await open(at, constants.O_RDWR | constants.O_NOFOLLOW);
       try {
         count(parent, await settle(this.#disk, handle, attributes));
+        if (this.#disk.isDurable) await handle.sync();
       } finally {
         await handle.close();
       }
@@ -116,14 +124,14 @@ class DirectoryInStaging implements NewDirectory {
   }
 
   async finish(): Promise<StagedDirectory> {
-    await this.#writing.end();
+    await this.#settled();
     const inwards = [...this.#directories].reverse();
     // What may not be entered any more comes after all that is in it.
     const [closed, enterable] = [
       inwards.filter(([, one]) => isClosed(one.mode)),
       inwards.filter(([, one]) => !isClosed(one.mode)),
     ];
-    await forEachOf(enterable, SETTLED_AT_ONCE, ([path, one]) => this.#settleDirectory(path, one));
+    await forEachOf(enterable, FLUSHES_AT_ONCE, ([path, one]) => this.#settleDirectory(path, one));
     for (const [path, one] of closed) await this.#settleDirectory(path, one);
     for (const [path, { bytes, files }] of inwards) {
       if (path === ROOT) continue;
@@ -160,16 +168,26 @@ class DirectoryInStaging implements NewDirectory {
 
   async discard(): Promise<void> {
     // Whatever it failed with: all of it goes.
-    await this.#writing.end().catch(() => undefined);
+    await this.#settled().catch(() => undefined);
     this.#disk.stagedBytes.forget(this.#name);
     // Nobody waits for it: what is left is swept when this process is gone.
     await free(this.#disk, this.#name).catch(() => undefined);
+  }
+
+  /** Waits until nothing is on its way to the disk. @throws what any of it failed with */
+  async #settled(): Promise<void> {
+    try {
+      await this.#writing.end();
+    } finally {
+      await this.#flushing.end();
+    }
   }
 
   async #settleDirectory(path: TreePath, { mode, modifiedAt }: Made): Promise<void> {
     const handle = await open(this.#hostPath(path), constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       await settle(this.#disk, handle, { mode, modifiedAt });
+      if (this.#disk.isDurable) await handle.sync();
     } finally {
       await handle.close();
     }

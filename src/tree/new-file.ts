@@ -49,6 +49,11 @@ export class NewFile {
     return settle(this.#disk, await this.#opened(), this.#attributes);
   }
 
+  /** Makes it survive a power cut, where this disk is to. After `end`. */
+  async flush(): Promise<void> {
+    if (this.#disk.isDurable) await this.#handle?.sync();
+  }
+
   /** Waits for the write under way and lets go of the file. */
   async close(): Promise<void> {
     await this.#writing.catch(() => undefined);
@@ -73,11 +78,10 @@ export class NewFile {
   }
 }
 
-/** Times, mode, owner and, where it is to survive a power cut, a flush of a file that was just made. */
+/** Gives what was just made its times, mode and owner. Returns what it is charged. */
 export async function settle(disk: HomeDisk, handle: FileHandle, attributes: NewAttributes): Promise<number> {
   const { mode, modifiedAt } = attributes;
   if (modifiedAt !== null) await handle.utimes(modifiedAt, modifiedAt);
   const stats = await settleFile(disk, handle, mode & PERMISSION_BITS);
-  if (disk.isDurable) await handle.sync();
   return chargedOf(stats);
 }
