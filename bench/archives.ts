@@ -59,7 +59,7 @@ function content(bytes: number, seed: number): Buffer {
 }
 
 /** Some thousand small files and a few large ones, about 100 MB. */
-export async function makeTree(at: string): Promise<void> {
+async function makeTree(at: string): Promise<void> {
   for (let n = 0; n < DIRECTORIES; n += 1) {
     const directory = join(at, `part-${n % 8}`, `module-${n}`);
     await mkdir(directory, { recursive: true });
@@ -134,11 +134,26 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - startedAt) / 1000;
 }
 
+function isInstalled(command: string): boolean {
+  try {
+    execFileSync(command, [command === 'unzip' ? '-v' : '--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-/** Prints what each takes for each task, and how that compares to the tools. Leaves nothing below `home`. */
+/** Prints what each takes for each task, and how that compares to the tools. The caller removes what is left in `home`. */
 export async function benchArchives(home: string, rounds: number): Promise<void> {
+  const absent = ['zip', 'unzip', 'tar', 'gzip'].filter((command) => !isInstalled(command));
+  if (absent.length > 0) {
+    console.log(`\narchives: ${absent.join(', ')} absent (Debian: apt-get install zip unzip tar gzip)`);
+    return;
+  }
   const packers: Packer[] = [];
+  await mkdir(home, { recursive: true });
   try {
     packers.push(await tools(join(home, 'tools')));
     for (const durability of ['none', 'fsync'] as const) {

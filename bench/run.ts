@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { benchArchives } from './archives.ts';
 import { download, head, perSecond, upload } from './load.ts';
 import { benchSearch } from './search.ts';
 import { control, nginx, rclone, type Start, type Subject, workspaced } from './subjects.ts';
@@ -106,6 +107,7 @@ try {
   for (const each of MEASURES) await measure(subjects, each);
   for (const subject of subjects.splice(0)) await subject.stop();
   await benchSearch(join(home, 'search'));
+  await benchArchives(join(home, 'archives'), ROUNDS);
 } finally {
   for (const subject of subjects) await subject.stop();
   await rm(home, { recursive: true, force: true });
