@@ -90,7 +90,10 @@ export function openWeb(options: WebOptions = {}): Web {
         if ('value' in outcome) return outcome.value;
         target = outcome.next;
       }
-      throw new FsError('invalid_request', `${url} is redirected more than ${MAX_REDIRECTS} times`);
+      throw new FsError(
+        'invalid_request',
+        `the url is redirected more than ${MAX_REDIRECTS} times, last to ${target.host}`,
+      );
     },
   };
 }
