@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { actor } from '../support/actor.ts';
+import { itNeeds, lackOf, lackOfDisks } from '../support/machine.ts';
 import { type DaemonProcess, filesBelow, startProcess, token } from '../support/process.ts';
 import { until } from '../support/wait.ts';
 
@@ -27,7 +28,6 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const has = (tool: string) => spawnSync('which', [tool]).status === 0;
 const put = (path: string) => `PUT /agent/a1/filesystem/files/${path}?upsert=true&raw=true`;
 
 /** The ledger says what the disk says. */
@@ -36,17 +36,9 @@ async function expectTrueLedger(url: string): Promise<void> {
   expect(body).toMatchObject({ drift: { bytes: 0, files: 0 } });
 }
 
-/** Where a process may not mount, there is no such disk to be had; core and tree are tested on one that is otherwise full. */
-const canMount = (() => {
-  const at = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim();
-  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at]).status === 0;
-  if (isMounted) spawnSync('umount', [at]);
-  return isMounted;
-})();
-
 describe('a full disk', () => {
-  it('is 507 for every way to write; the old content stays, nothing is left over, and room helps at once', async () => {
-    if (!canMount) return;
+  const title = 'is 507 for every way to write; the old content stays, nothing is left over, and room helps at once';
+  itNeeds(lackOfDisks(), title, async () => {
     const disk = join(directory, 'disk');
     await mkdir(disk);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
@@ -89,23 +81,25 @@ async function restartFailing(data: string, call: string, database: string): Pro
 
 describe('a disk that fails', () => {
   // SQLite writes by other calls than these two; for the third it is kept in memory.
-  it.each([
+  const lack = lackOf('strace', '-o', '/dev/null', 'true');
+  for (const [call, database] of [
     ['pwritev', 'sqlite:workspaced.db'],
     ['renameat,rename', 'sqlite:workspaced.db'],
     ['fsync', 'sqlite::memory:'],
-  ] as const)('in %s is 500; the old content stays and nothing is left over', async (call, database) => {
-    if (!has('strace')) return;
-    const data = join(directory, 'data');
-    const { url } = await restartFailing(data, call, database.replace('workspaced.db', join(data, 'workspaced.db')));
-    const ann = actor(url, ACME);
-    const answer = await ann.does(put('old'), { raw: Buffer.alloc(2 * MIB, 'x') });
-    expect([answer.status, (answer.body as { code: string }).code]).toEqual([500, 'internal']);
-    expect(answer.text).not.toMatch(/EIO|\/tmp/);
-    expect(await readFile(join(data, TREE, 'old'), 'utf8')).toBe('old content');
-    expect(await readdir(join(data, STAGING))).toEqual([]);
-    expect((await ann.does('GET /healthz')).status).toBe(200);
-    if (database !== 'sqlite::memory:') await expectTrueLedger(url);
-  });
+  ] as const) {
+    itNeeds(lack, `in ${call} is 500; the old content stays and nothing is left over`, async () => {
+      const data = join(directory, 'data');
+      const { url } = await restartFailing(data, call, database.replace('workspaced.db', join(data, 'workspaced.db')));
+      const ann = actor(url, ACME);
+      const answer = await ann.does(put('old'), { raw: Buffer.alloc(2 * MIB, 'x') });
+      expect([answer.status, (answer.body as { code: string }).code]).toEqual([500, 'internal']);
+      expect(answer.text).not.toMatch(/EIO|\/tmp/);
+      expect(await readFile(join(data, TREE, 'old'), 'utf8')).toBe('old content');
+      expect(await readdir(join(data, STAGING))).toEqual([]);
+      expect((await ann.does('GET /healthz')).status).toBe(200);
+      if (database !== 'sqlite::memory:') await expectTrueLedger(url);
+    });
+  }
 });
 
 describe('a daemon without descriptors', () => {

@@ -1,31 +1,24 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { parsePath as p } from '../../src/tree/path.ts';
 import { openDataRoot } from '../../src/tree/root.ts';
+import { itNeeds, lackOfDisks } from '../support/machine.ts';
 import { type Temporary, temporaryDirectory } from '../support/tree.ts';
 
 const MIB = 1 << 20;
 
-/** True where it did what was asked. */
-function tool(name: string, ...args: readonly string[]): boolean {
-  return spawnSync(name, args).status === 0;
-}
-
-/** A disk of one megabyte, or null where this machine does not let us mount one. */
-function smallDisk(): Temporary | null {
+/** A disk of one megabyte. */
+function smallDisk(): Temporary {
   const directory = temporaryDirectory();
   const path = join(directory.path, 'disk');
   mkdirSync(path);
-  if (!tool('mount', '-t', 'tmpfs', '-o', 'size=1m,nr_inodes=64', 'tmpfs', path)) {
-    directory[Symbol.dispose]();
-    return null;
-  }
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,nr_inodes=64', 'tmpfs', path]);
   return {
     path,
     [Symbol.dispose]() {
-      tool('umount', path);
+      execFileSync('umount', [path]);
       directory[Symbol.dispose]();
     },
   };
@@ -52,9 +45,8 @@ function underFileLimit(root: string): string {
 }
 
 describe('a disk that is full', () => {
-  it('refuses with quota_exceeded, leaves no part and the old content intact', async () => {
+  itNeeds(lackOfDisks(), 'refuses with quota_exceeded, leaves no part and the old content intact', async () => {
     using disk = smallDisk();
-    if (disk === null) return;
     const root = await openDataRoot({ path: disk.path, instance: 'test', durability: 'fsync' });
     const { tree, staging, hostPath } = await root.open(['tenants', 'acme', 'store']);
     const small = await staging.receive(body(MIB / 4), { maxBytes: 2 * MIB });
