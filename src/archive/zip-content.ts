@@ -1,6 +1,6 @@
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { crc32, createInflateRaw, inflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw, inflateRaw, inflateRawSync } from 'node:zlib';
 import type { Entry } from 'yauzl';
 import { asDamage, damaged } from './faults.ts';
 import type { ArchiveSource } from './format.ts';
@@ -8,6 +8,8 @@ import { BLOCK_BYTES } from './produced.ts';
 import type { Window } from './zip-window.ts';
 
 const inflate = promisify(inflateRaw);
+/** What inflates to at most this is done in a tenth of a millisecond; zlib's thread would take longer to be reached. */
+const TINY_BYTES = 32 * 1024;
 
 /** Where the content of an entry lies, and what its directory claims of it. */
 export interface Located {
@@ -50,7 +52,10 @@ async function smallContent(raw: Buffer, entry: Entry): Promise<Buffer> {
 
 async function inflateAll(raw: Buffer, entry: Entry): Promise<Buffer> {
   try {
-    return await inflate(raw, { maxOutputLength: Math.max(1, entry.uncompressedSize) });
+    const most = { maxOutputLength: Math.max(1, entry.uncompressedSize) };
+    return Math.max(raw.length, entry.uncompressedSize) <= TINY_BYTES
+      ? inflateRawSync(raw, most)
+      : await inflate(raw, most);
   } catch (error) {
     const { code } = error as { code?: unknown };
     throw code === 'ERR_BUFFER_TOO_LARGE' ? larger() : asDamage(error);

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { ArchiveFormat, ArchiveMember, ArchiveSource } from '../../src/archive/format.ts';
 import { decodeName, parsePath, pathFromBytes, type TreePath } from '../../src/tree/path.ts';
 
@@ -115,9 +115,4 @@ export function readable(bytes: Buffer): string {
 export function compressed(format: ArchiveFormat, tar: Buffer): Buffer {
   if (format.name === 'tar.gz') return gzipSync(tar);
   return format.name === 'tar.zst' ? zstdCompressSync(tar) : tar;
-}
-
-export function decompressed(format: ArchiveFormat, archive: Buffer): Buffer {
-  if (format.name === 'tar.gz') return gunzipSync(archive);
-  return format.name === 'tar.zst' ? zstdDecompressSync(archive) : archive;
 }

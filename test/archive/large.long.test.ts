@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ARCHIVE_FORMATS } from '../../src/archive/formats.ts';
-import { file, listed, never, pack } from './kit.ts';
+import { file, listed, never, pack, sourceOf } from './kit.ts';
 
 const GIB = 2 ** 30;
 const SIZE = 5 * GIB;
@@ -42,5 +42,19 @@ describe.each(CASES)('a member of 5 GiB as $name at level $level', ({ format, le
     } finally {
       await rm(home, { recursive: true });
     }
+  });
+});
+
+describe.each(ARCHIVE_FORMATS)('70,000 members as $name', (format) => {
+  it('come back one after the other, though sixteen bits do not count them', async () => {
+    const count = 70_000;
+    const members = (function* () {
+      for (let n = 0; n < count; n += 1) yield file(`f${n}`, n % 100 === 0 ? 'x' : '');
+    })();
+    const source = sourceOf(Buffer.concat(await pack(format, listed(members)).toArray()));
+    let seen = 0;
+    for await (const entry of format.unpack(source, never))
+      seen += entry.name.toString() === `f${seen}` ? 1 : Number.NaN;
+    expect(seen).toBe(count);
   });
 });

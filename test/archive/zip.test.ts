@@ -1,6 +1,6 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 import { ZIP } from '../../src/archive/zip.ts';
-import { directory, file, listed, never, pack, packed, sourceOf, unpacked } from './kit.ts';
+import { file, never, packed, sourceOf, unpacked } from './kit.ts';
 import { extraField, type RawEnd, type RawEntry, rawZip } from './raw-zip.ts';
 
 const refusal = (words: string) => ({ code: 'invalid_request', message: `the archive cannot be read: ${words}` });
@@ -136,6 +136,31 @@ describe('a zip of another maker', () => {
     expect((await unpacked(ZIP, rawZip(entries))).map(({ content }) => content)).toEqual(['streamed', 'streamed']);
   });
 
+  it('is read where 32 bits hold neither its counts nor its sizes', async () => {
+    const sizes = Buffer.alloc(16);
+    sizes.writeBigUInt64LE(5n, 0);
+    sizes.writeBigUInt64LE(5n, 8);
+    const large = { size: 0xffffffff, compressedSize: 0xffffffff, extra: extraField(1, sizes) };
+    const plain = rawZip([
+      { name: 'a', content: 'large', ...large },
+      { name: 'b', content: 'x' },
+    ]);
+    const end = plain.length - 22;
+    const record = Buffer.alloc(56 + 20);
+    record.writeUInt32LE(0x06064b50, 0);
+    record.writeBigUInt64LE(44n, 4);
+    for (const at of [24, 32]) record.writeBigUInt64LE(2n, at);
+    record.writeBigUInt64LE(BigInt(plain.readUInt32LE(end + 16)), 48);
+    record.writeUInt32LE(0x07064b50, 56);
+    record.writeBigUInt64LE(BigInt(end), 64);
+    const bytes = Buffer.concat([plain.subarray(0, end), record, plain.subarray(end)]);
+    bytes.fill(0xff, bytes.length - 14, bytes.length - 2);
+    expect((await unpacked(ZIP, bytes)).map(({ name, content }) => [name, content])).toEqual([
+      ['a', 'large'],
+      ['b', 'x'],
+    ]);
+  });
+
   it('tells kinds apart, and gives no mode that is not there', async () => {
     const entries: readonly RawEntry[] = [
       { name: 'fifo', unixMode: 0o010644 },
@@ -191,17 +216,6 @@ describe('a zip of another maker', () => {
 });
 
 describe('a zip made here', () => {
-  it('counts more members than sixteen bits hold', async () => {
-    const count = 65_600;
-    const members = (function* () {
-      for (let n = 0; n < count; n += 1) yield directory(`d${n}`);
-    })();
-    const source = sourceOf(Buffer.concat(await pack(ZIP, listed(members)).toArray()));
-    let seen = 0;
-    for await (const entry of ZIP.unpack(source, never)) seen += entry.name.toString() === `d${seen}/` ? 1 : Number.NaN;
-    expect(seen).toBe(count);
-  });
-
   it('stores what compressing would make larger, and says true sizes in front', async () => {
     const noise = Buffer.from(Array.from({ length: 99 }, (_, n) => (n * 7919 + 13) & 0xff));
     const bytes = await packed(ZIP, [file('noise', noise), file('text', 'x'.repeat(500))]);
