@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { type FSWatcher, watch } from 'chokidar';
 import { hasCode } from './disk-error.ts';
@@ -14,7 +15,7 @@ const BATCH = 500;
 /** What a tree may cause at once. Unpacking 50 000 files stays below it. */
 const BURST_EVENTS = 300_000;
 /** What a tree may cause all the time. */
-const EVENTS_PER_SECOND = 10_000;
+const EVENTS_PER_SECOND = 5_000;
 const REPLACEMENT = '\ufffd';
 
 const port = parentPort;
@@ -37,6 +38,19 @@ const watched = new Map<number, Watched>();
 // Half of what the kernel keeps unread, because some of what it kept is never handed on (about what is not watched any more).
 const gapEvents = maxQueuedEvents() / 2;
 let eventsInTurn = 0;
+
+// Closed while it looks at a directory, the watcher below closes that one's handle only after the look, which a flood never lets
+// it finish. So the handles are known here too.
+const handles = new Map<fs.FSWatcher, string>();
+const openHandle = fs.watch;
+Object.assign(fs, {
+  watch(...args: Parameters<typeof fs.watch>): fs.FSWatcher {
+    const handle = openHandle(...args);
+    handles.set(handle, `${args[0]}`);
+    return handle.once('close', () => handles.delete(handle));
+  },
+});
+syncBuiltinESMExports();
 
 port.on('message', (command: Command) => {
   if (command.kind === 'open') open(command.id, command.hostPath);
@@ -76,13 +90,17 @@ function shut(tree: Watched): void {
   tree.below.close().catch(ignore);
 }
 
-/** At once, even amid the events of a tree: only that ends them. */
-function lose(tree: Watched): void {
-  watched.delete(tree.id);
-  shut(tree);
+/** At once, even amid the events of a tree: only that ends them. Who else watches it loses it too. */
+function lose({ hostPath }: Watched): void {
+  for (const tree of watched.values()) {
+    if (tree.hostPath !== hostPath) continue;
+    watched.delete(tree.id);
+    shut(tree);
+    report({ kind: 'lost', id: tree.id });
+  }
+  for (const [handle, path] of handles) if (`${path}/`.startsWith(`${hostPath}/`)) handle.close();
   // What is unread of it is not handed on either: see afterReading.
   count(gapEvents);
-  report({ kind: 'lost', id: tree.id });
 }
 
 function watcherOf(hostPath: string): FSWatcher {
@@ -153,7 +171,7 @@ function watchedPath(where: unknown): string | undefined {
 
 function maxQueuedEvents(): number {
   try {
-    return Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+    return Number(fs.readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
   } catch {
     // Not Linux, or no such file system: what Linux has by default.
     return 16_384;
