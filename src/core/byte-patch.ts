@@ -19,18 +19,23 @@ export type BytePatch =
 const COPY_BYTES = 256 * 1024;
 
 /**
- * What an opened file holds after the patch. What stays is read in slices as it is asked for, so memory is bounded by the
- * patch, not by the file. @throws invalid_request for a position beyond the file, naming its size
+ * What an opened file is to hold after the patch. What stays is copied by the disk, or read in slices as it is asked for, so
+ * memory is bounded by the patch, not by the file. @throws invalid_request for a position beyond the file, naming its size
  */
 export function patched(file: OpenFile, patch: BytePatch): NewContent {
   const { path, size } = file.entry;
+  if (patch.operation === 'append') return { appended: patch.content, bytes: size + patch.content.length };
   const { start, end } = spanOf(patch, path, size);
   return { chunks: chunksOf(file, start, end, patch.content), bytes: size - (end - start) + patch.content.length };
 }
 
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The bytes that go: from `start` up to `end`, which is not one of them. */
-function spanOf(patch: BytePatch, path: TreePath, size: number): { readonly start: number; readonly end: number } {
-  if (patch.operation === 'append') return { start: size, end: size };
+function spanOf(patch: Exclude<BytePatch, { operation: 'append' }>, path: TreePath, size: number): Span {
   if (patch.operation === 'prepend') return { start: 0, end: 0 };
   const { position: start } = patch;
   if (start > size) throw beyond(path, size, `position ${start} lies`);

@@ -3,7 +3,7 @@ import { FsError } from '../errors.ts';
 import type { Entry } from '../tree/entry.ts';
 import { changed } from '../tree/opened-file.ts';
 import { display, type TreePath } from '../tree/path.ts';
-import type { Staged } from '../tree/staging.ts';
+import type { StagedFile, Staging } from '../tree/staging.ts';
 import type { OpenFile, Tree } from '../tree/tree.ts';
 import { freedBy, subtract } from './account.ts';
 import type { Expected, NewContent, RewriteOptions } from './core.ts';
@@ -84,11 +84,7 @@ async function replace<C extends NewContent>(
   const content = await change(file);
   demandInPlace(current, content.bytes, maxBytes);
   await ground.room.cover(subtract({ bytes: content.bytes, files: 1 }, freedBy(current)), 'exact');
-  const staged = await ground.parts.home.staging.receive(Readable.from(content.chunks, { highWaterMark: 1 }), {
-    maxBytes: content.bytes,
-    mode: current.mode,
-    flush: true,
-  });
+  const staged = await stage(ground.parts.home.staging, file, content);
   try {
     return { entry: await placeOver(ground, current, staged), content };
   } catch (error) {
@@ -97,8 +93,14 @@ async function replace<C extends NewContent>(
   }
 }
 
+function stage(staging: Staging, file: OpenFile, content: NewContent): Promise<StagedFile> {
+  if ('appended' in content) return staging.extend(file, content.appended);
+  const options = { maxBytes: content.bytes, mode: file.entry.mode, flush: true };
+  return staging.receive(Readable.from(content.chunks, { highWaterMark: 1 }), options);
+}
+
 /** @throws conflict where what is there is not what the new content was made of */
-async function placeOver(ground: Ground, current: Entry, staged: Staged): Promise<Entry> {
+async function placeOver(ground: Ground, current: Entry, staged: StagedFile): Promise<Entry> {
   const { path, version } = current;
   const charge = { bytes: staged.charged, files: 1 };
   const landing = { path, staged, charge, mode: 'update', expected: { versions: [version] } } as const;

@@ -85,11 +85,11 @@ export interface WriteOptions {
   readonly permissions?: number;
 }
 
-/** What a file is to hold after a rewrite. */
-export interface NewContent {
-  readonly chunks: Iterable<Buffer> | AsyncIterable<Buffer>;
-  readonly bytes: number;
-}
+/** What a file is to hold after a rewrite: these bytes in all, in chunks, or what it holds and more at its end. */
+export type NewContent = { readonly bytes: number } & (
+  | { readonly chunks: Iterable<Buffer> | AsyncIterable<Buffer> }
+  | { readonly appended: Buffer }
+);
 
 export interface RewriteOptions {
   /** Neither the file nor its new content may be larger. */

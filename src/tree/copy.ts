@@ -8,7 +8,7 @@ import { orNull } from './disk-error.ts';
 import { changed, OpenedFile, SLICE_BYTES } from './opened-file.ts';
 import { onDisk, writeAll } from './receive.ts';
 import { stagedFile } from './staged.ts';
-import type { Staged } from './staging.ts';
+import type { Staged, StagedFile } from './staging.ts';
 import type { OpenFile } from './tree.ts';
 
 // Below this, reading and writing once is quicker than asking the disk to share extents and reading back for the hash.
@@ -38,7 +38,31 @@ async function copyTo(disk: HomeDisk, source: OpenedFile, name: string, mode: nu
   try {
     const hash = sha256 ?? (await hashOf(handle));
     await handle.utimes(source.entry.modifiedAt, source.entry.modifiedAt);
-    return await stagedFile(disk, name, handle, { mode, sha256: hash, isFlushed: false });
+    return { ...(await stagedFile(disk, name, handle, { mode, isFlushed: false })), sha256: hash };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A staged copy of an opened file with more at its end; see Staging.extend. @throws conflict */
+export async function extend(disk: HomeDisk, source: OpenFile, bytes: Buffer): Promise<StagedFile> {
+  const name = disk.nextName();
+  try {
+    const staged = await onDisk(extendTo(disk, demandOurs(source), name, bytes));
+    disk.stagedBytes.add(name, staged.size);
+    return staged;
+  } catch (error) {
+    await orNull(unlink(inStaging(disk, name)), 'ENOENT');
+    throw error;
+  }
+}
+
+async function extendTo(disk: HomeDisk, source: OpenedFile, name: string, bytes: Buffer): Promise<StagedFile> {
+  const { mode, size } = source.entry;
+  const { handle } = await copyContent(disk, source, inStaging(disk, name), mode);
+  try {
+    await writeAll(handle, bytes, size);
+    return await stagedFile(disk, name, handle, { mode, isFlushed: disk.isDurable });
   } finally {
     await handle.close();
   }

@@ -1,5 +1,5 @@
 import { lstat, symlink as makeSymlink, opendir } from 'node:fs/promises';
-import { copy } from './copy.ts';
+import { copy, extend } from './copy.ts';
 import { copyDirectory } from './copy-directory.ts';
 import { flushPath, giveStaged, type HomeDisk, inStaging } from './disk.ts';
 import { orNull } from './disk-error.ts';
@@ -22,6 +22,7 @@ export function openStaging(disk: HomeDisk): Staging {
   return {
     receive: (body, options) => receive(disk, body, options),
     copy: (source, options = {}) => copy(disk, source, options.mode),
+    extend: (source, bytes) => extend(disk, source, bytes),
     symlink: (target) => onDisk(symlink(disk, target)),
     copyDirectory: (tree, dir, onBytes) => copyDirectory(disk, tree, dir, onBytes),
     directory: (at) => newDirectory(disk, at),

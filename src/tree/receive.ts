@@ -24,7 +24,7 @@ export async function receive(disk: HomeDisk, body: Readable, options: ReceiveOp
     await pour(body, writer, options, (bytes) => disk.stagedBytes.add(name, bytes));
     const sha256 = await writer.end();
     const isFlushed = (options.flush ?? false) && disk.isDurable;
-    return await onDisk(stagedFile(disk, name, handle, { mode, sha256, isFlushed }));
+    return { ...(await onDisk(stagedFile(disk, name, handle, { mode, isFlushed }))), sha256 };
   } catch (error) {
     disk.stagedBytes.forget(name);
     await orNull(unlink(path), 'ENOENT');

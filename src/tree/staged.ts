@@ -4,7 +4,7 @@ import { type HomeDisk, inStaging } from './disk.ts';
 import type { Count } from './entry.ts';
 import { free } from './free.ts';
 import type { Placeable } from './placeable.ts';
-import type { Staged, StagedDirectory } from './staging.ts';
+import type { StagedDirectory, StagedFile } from './staging.ts';
 import { chargedOf, inodeOf } from './stats.ts';
 
 const ALL_MODE_BITS = 0o7777n;
@@ -14,12 +14,12 @@ export async function stagedFile(
   disk: HomeDisk,
   name: string,
   handle: FileHandle,
-  { mode, sha256, isFlushed }: { readonly mode: number; readonly sha256: string; readonly isFlushed: boolean },
-): Promise<Staged> {
+  { mode, isFlushed }: { readonly mode: number; readonly isFlushed: boolean },
+): Promise<StagedFile> {
   const stats = await settleFile(disk, handle, mode);
   if (isFlushed) await handle.sync();
   const [size, charged] = [Number(stats.size), chargedOf(stats)];
-  return { ...placeable(disk, name, stats), kind: 'file', size, charged, sha256, isFlushed };
+  return { ...placeable(disk, name, stats), kind: 'file', size, charged, isFlushed };
 }
 
 /** Gives a new file its mode and owner. */

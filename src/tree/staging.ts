@@ -6,12 +6,16 @@ import type { OpenFile, Tree } from './tree.ts';
 
 export type { Placeable } from './placeable.ts';
 
-/** Bytes received, counted and hashed, in no tree yet. */
-export interface Staged extends Placeable {
+/** A file that was made and counted, in no tree yet. */
+export interface StagedFile extends Placeable {
   readonly kind: 'file';
   readonly size: number;
   /** As Entry.charged. */
   readonly charged: number;
+}
+
+/** Bytes received, counted and hashed, in no tree yet. */
+export interface Staged extends StagedFile {
   /** Lower-case hex. */
   readonly sha256: string;
 }
@@ -95,6 +99,11 @@ export interface Staging {
   receive(body: Readable, options: ReceiveOptions): Promise<Staged>;
   /** A copy of an opened file, sharing extents where the disk can, with its mode and mtime; closes `source`. @throws conflict when it changed meanwhile */
   copy(source: OpenFile, options?: { readonly mode?: number }): Promise<Staged>;
+  /**
+   * What an opened file holds and these bytes after it, with the file's mode and flushed, in a new file; the old one stays open
+   * and as it is. Extents are shared where the disk can, holes stay holes. @throws conflict when it changed meanwhile
+   */
+  extend(source: OpenFile, bytes: Buffer): Promise<StagedFile>;
   symlink(target: string): Promise<Placeable>;
   /**
    * A copy of everything below `dir` (files, directories, links; specials and what vanishes meanwhile are skipped), flushed.

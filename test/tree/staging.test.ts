@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { FsError } from '../../src/errors.ts';
@@ -113,6 +113,49 @@ describe('copy', () => {
     await expect(home.staging.copy(source)).rejects.toMatchObject({ code: 'conflict' });
     expect(items(home)).toEqual([]);
   });
+
+  it.each([10, 3 << 20])(
+    'with more at its end makes a new file of %i bytes and more, with its mode',
+    async (length) => {
+      using home = await temporaryHome();
+      const bytes = Buffer.alloc(length, 'xyz');
+      writeFileSync(home.at('f'), bytes, { mode: 0o4555 });
+      const source = await home.tree.open(p('f'));
+      const file = await home.staging.extend(source, Buffer.from('more'));
+      expect(file).toMatchObject({ size: length + 4, charged: length + 4 });
+      const { entry } = await home.tree.place(p('f'), file, 'update');
+      expect(entry).toMatchObject({ mode: 0o555, size: length + 4 });
+      expect(statSync(home.at('f')).mode & 0o7777).toBe(0o555);
+      expect(readFileSync(home.at('f')).equals(Buffer.concat([bytes, Buffer.from('more')]))).toBe(true);
+      // who has the old file open keeps the old one
+      expect((await source.bytes(length)).equals(bytes)).toBe(true);
+      await source.close();
+    },
+  );
+
+  it('with more at its end keeps the holes of a sparse file', async () => {
+    using home = await temporaryHome();
+    writeFileSync(home.at('f'), '');
+    truncateSync(home.at('f'), 16 << 20);
+    const source = await home.tree.open(p('f'));
+    const file = await home.staging.extend(source, Buffer.from('more'));
+    await source.close();
+    expect(file.size).toBe((16 << 20) + 4);
+    expect(file.charged).toBeLessThan(1 << 20);
+  });
+
+  it.each([10, 3 << 20])(
+    'with more at its end, of %i bytes, says conflict where the source changed',
+    async (length) => {
+      using home = await temporaryHome();
+      writeFileSync(home.at('f'), Buffer.alloc(length, 'x'));
+      const source = await home.tree.open(p('f'));
+      appendFileSync(home.at('f'), 'theirs');
+      await expect(home.staging.extend(source, Buffer.from('ours'))).rejects.toMatchObject({ code: 'conflict' });
+      await source.close();
+      expect(items(home)).toEqual([]);
+    },
+  );
 
   it('a file that shrinks while it is sent destroys the stream with conflict', async () => {
     using home = await temporaryHome();
