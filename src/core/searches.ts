@@ -131,9 +131,9 @@ function openPool(threads: number): Piscina<SearchTask, SearchOutcome> {
   });
 }
 
-function busy(cause?: unknown): FsError {
+function busy(): FsError {
   const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
-  return new FsError('unavailable', 'too many searches are under way; try again in a moment', detail, cause);
+  return new FsError('unavailable', 'too many searches are under way; try again in a moment', detail);
 }
 
 /** @throws not_found, symlink, special_file, unreadable */

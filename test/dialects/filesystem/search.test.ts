@@ -1,8 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { startTestDaemon } from '../../support/daemon.ts';
 import { bringAbout, makeWorld, playScenarios, type Scenario } from '../../support/scenario.ts';
+import { until } from '../../support/wait.ts';
 
 const SEARCH = 'POST /agent/a1/filesystem/operations/search';
+/** As many as one process takes; see docs/search.md. */
+const AT_ONCE = 64;
 const GIVEN = [
   'a1/src/app.ts: // begin\nconst sales = 1; // TODO: count them\n// end\n',
   'a1/src/lib/sales.ts: export {};\n',
@@ -163,6 +166,44 @@ describe('what docs/search.md says', () => {
         const { status, body } = await world.owner.does(`POST ${path}`, { json: JSON.parse(json) });
         expect([status, body]).toEqual([200, expect.objectContaining({ total: 1, truncated: false })]);
       }
+    } finally {
+      await daemon.close();
+    }
+  });
+});
+
+describe('clients that go away', () => {
+  it('filesystem.search gives back what they had taken, long before their searches would have ended', async () => {
+    const daemon = await startTestDaemon();
+    try {
+      const world = makeWorld(daemon);
+      await bringAbout(world, 'a1/hole: text');
+      await bringAbout(world, 'a1/small: text');
+      // Text, and then holes that take seconds to read.
+      await writeFile(`${world.disk('a1')}/hole`, 'text\n'.repeat(2000));
+      await truncate(`${world.disk('a1')}/hole`, 2 ** 40);
+      const ask = (path: string, signal: AbortSignal) =>
+        fetch(daemon.url + SEARCH.replace('POST ', ''), {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${daemon.token({ tenant: world.tenant })}`,
+            'content-type': 'application/json',
+          },
+          body: JSON.stringify({ query: 'nowhere', type: 'content', path }),
+          signal,
+        }).then(({ status }) => status);
+      const all = (path: string, signal: AbortSignal) =>
+        Promise.allSettled(Array.from({ length: AT_ONCE }, () => ask(path, signal)));
+
+      const clients = new AbortController();
+      const gone = all('hole', clients.signal);
+      const stays = new AbortController().signal;
+      await until(async () => (await ask('small', stays)) === 503, 'every search being taken');
+      clients.abort();
+      expect((await gone).map(({ status }) => status)).toEqual(Array(AT_ONCE).fill('rejected'));
+      const areFree = async () =>
+        (await all('small', stays)).every((each) => each.status === 'fulfilled' && each.value === 200);
+      await until(areFree, 'every search being free again', 15_000);
     } finally {
       await daemon.close();
     }
