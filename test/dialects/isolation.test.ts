@@ -17,6 +17,7 @@ const emptyList = (key: string) => (answer: Answer) => expect(answer.body).toMat
 const status = (code: number) => (answer: Answer) => expect(answer.status).toBe(code);
 const json = (value: unknown): Pick<Sent, 'json'> => ({ json: value });
 const file = { path: 'secret.txt' };
+const NO_EVENT = { 'last-event-id': 'no id' };
 
 /** One valid request for each route. A route that is missing here fails the test. */
 const SAMPLES: Readonly<Record<string, Sample>> = {
@@ -31,6 +32,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'store.search': { ...json({ query: 'secret*' }), stranger: emptyList('results') },
   'store.metadata': { query: 'path=secret.txt', stranger: 404 },
   'store.setMetadata': { query: 'path=secret.txt', ...json({ tags: ['x'] }), stranger: 404 },
+  'store.archive': { ...json({ paths: ['secret.txt'] }), stranger: 404 },
+  'store.extract': { ...json({ archive_path: 'secret.txt', destination: 'x' }), stranger: 404 },
+  // An id that is none: a stream of the stranger's own store would have no end.
+  'store.events': { headers: NO_EVENT, stranger: 400 },
   'filesystem.read': { params: file, stranger: 404 },
   'filesystem.update': { params: file, ...json({ content: 'x' }), stranger: 404 },
   'filesystem.patch': { params: file, ...json({ operation: 'append', content: 'x' }), stranger: 404 },
@@ -51,6 +56,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   },
   // Switched off, which is told before anything is looked for.
   'filesystem.fetch': { ...json({ url: 'http://files.example/', path: 'x' }), stranger: 403 },
+  'filesystem.archive': { ...json({ paths: ['secret.txt'] }), stranger: 404 },
+  'filesystem.extract': { ...json({ archive_path: 'secret.txt', destination: 'x' }), stranger: 404 },
+  'filesystem.changes': { stranger: 404 },
+  'filesystem.events': { headers: NO_EVENT, stranger: 404 },
   'filesystem.metadata': { params: file, stranger: 404 },
   'filesystem.setMetadata': { params: file, ...json({ tags: ['x'] }), stranger: 404 },
   'agents.list': { stranger: emptyList('agents') },

@@ -136,7 +136,8 @@ describe('an answer', () => {
     const pick = chooser(20_260_115);
     // The first tells a host path, to an admin; after the others there would be nothing left to ask.
     const left = new Set(['agents.mount', 'agents.delete', 'admin.deleteTenant']);
-    const routes = surface().filter(({ route }) => !left.has(route.name));
+    // A stream of events has no end to wait for.
+    const routes = surface().filter(({ route }) => !left.has(route.name) && !route.name.endsWith('.events'));
     const statuses = new Set<number>();
     for (let round = 0; round < 1500; round += 1) {
       const { route, path } = pick(routes);
