@@ -13,7 +13,7 @@ export function itNeeds(lack: string | null, title: string, run: () => Promise<v
 export function lackOf(command: string, ...args: readonly string[]): string | null {
   const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 20_000 });
   if (status === 0) return null;
-  const reason = error?.message ?? stderr.trim().split('\n').at(-1) ?? '';
+  const reason = error?.message ?? stderr.trim().split('\n')[0] ?? '';
   return `${command}: ${reason.replace(/^\w+: /, '') || `ended with ${status}`}`;
 }
 

@@ -154,17 +154,19 @@ playScenarios('POST operations/search', import.meta.url, SCENARIOS);
 describe('what docs/search.md says', () => {
   it('filesystem.search and store.search answer every example there', async () => {
     const page = await readFile(new URL('../../../docs/search.md', import.meta.url), 'utf8');
-    const examples = [...page.matchAll(/"\$U(\S+)" -d '(.*)'$/gm)];
-    expect(examples.length).toBe(3);
+    const examples = [...page.matchAll(/(-X \w+ )?-H "\$H".* "\$U(\S+)" -d '(.*)'$/gm)];
+    expect(examples.length).toBe(5);
     const daemon = await startTestDaemon();
     try {
       const world = makeWorld(daemon);
       for (const line of ['a1/notes.md: Sales\nTODO: count\n', 'store/datasets/sales.csv: region\nNORTH,12\n']) {
         await bringAbout(world, line);
       }
-      for (const [, path = '', json = ''] of examples) {
-        const { status, body } = await world.owner.does(`POST ${path}`, { json: JSON.parse(json) });
-        expect([status, body]).toEqual([200, expect.objectContaining({ total: 1, truncated: false })]);
+      for (const [, method, path = '', json = ''] of examples) {
+        const call = `${method?.slice('-X '.length) ?? 'POST '}${path}`;
+        const { status, body } = await world.owner.does(call, { json: JSON.parse(json) });
+        const told = method === undefined ? { total: 1, truncated: false } : { path: '/notes.md' };
+        expect([status, body]).toEqual([200, expect.objectContaining(told)]);
       }
     } finally {
       await daemon.close();
