@@ -78,12 +78,13 @@ say "image built in $((($(date +%s%N) - began) / 1000000)) ms, $(podman image in
 build "$RUN-agent" examples/agent
 
 DATA=$(data_root data "$OWNER")
-start_daemon "$RUN" "$DATA"
+start_daemon "$RUN" "$DATA" --env "MOUNT_DIR=$DATA"
 await_health "$RUN"
 check_contents
 check_process
 check_transfer
 check_agent
+check_snippet
 check_restart
 check_other_user
 say "passed"

@@ -74,6 +74,25 @@ check_agent() {
   say "what the API made: removed by the agent"
 }
 
+# The snippet of the mount call, as pasted but for what this machine's engine needs.
+check_snippet() {
+  local token mount snippet
+  token=$(podman exec "$RUN" workspaced token --tenant acme --scope admin --ttl 10m | tail -n 1)
+  mount=$(curl --silent --show-error --fail-with-body --max-time 60 -H "authorization: Bearer $token" "$(url "$RUN")/agent/writer/mount")
+  snippet=$(podman exec --interactive "$RUN" node -p 'JSON.parse(require("node:fs").readFileSync(0)).snippets.podman' <<<"$mount")
+  (
+    export AGENT_IMAGE="localhost/$RUN-agent"
+    podman() {
+      [ "$1" = run ] || fail "the snippet is no podman run: $snippet"
+      shift
+      command "${ENGINE[@]}" run "${LIMITS[@]}" --label "test=$RUN" "$@" sh -c 'id -u && echo pasted > /workspace/pasted.txt'
+    }
+    eval "$snippet"
+  ) >"$WORK/snippet.log" 2>&1 || fail "the snippet does not run: $(cat "$WORK/snippet.log")"
+  expect "uid of the agent in the pasted snippet" "$OWNER" "$(cat "$WORK/snippet.log")"
+  expect "what it wrote, through the API" pasted "$(call "$RUN" '/agent/writer/filesystem/files/pasted.txt?raw=true')"
+}
+
 check_restart() {
   local began
   began=$(date +%s%N)
