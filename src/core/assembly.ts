@@ -32,7 +32,7 @@ class VolumeAssembly implements Assembly {
   }
 
   async mkdir(path: TreePath, attributes: NewAttributes): Promise<void> {
-    await this.#claim({ bytes: 0, files: 1 });
+    if (!this.#made.has(path)) await this.#claim({ bytes: 0, files: 1 });
     await this.#made.mkdir(path, attributes);
   }
 

@@ -15,7 +15,7 @@ import { stagedDirectory } from './staged.ts';
 import type { NewAttributes, NewDirectory, NewFileOptions, Part, StagedDirectory } from './staging.ts';
 import { chargedOf, inodeOf, kindOf } from './stats.ts';
 
-// More threads making names in one directory wait for each other, and burn what they wait.
+// More gain nothing: those who make names in one directory wait for each other.
 const WRITES_AT_ONCE = 4;
 // More flushes share one write of the disk's journal.
 const FLUSHES_AT_ONCE = 16;
@@ -51,6 +51,10 @@ class DirectoryInStaging implements NewDirectory {
     this.#disk = disk;
     this.#name = name;
     this.#at = at;
+  }
+
+  has(dir: TreePath): boolean {
+    return this.#directories.has(dir);
   }
 
   async mkdir(path: TreePath, attributes: NewAttributes): Promise<void> {

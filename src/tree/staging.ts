@@ -51,6 +51,8 @@ export interface Part extends Placeable, Count {
  * destination), `quota_exceeded` (the disk is full).
  */
 export interface NewDirectory {
+  /** True for a directory that was made here. */
+  has(dir: TreePath): boolean;
   /** Made already: then only its attributes change. */
   mkdir(path: TreePath, attributes: NewAttributes): Promise<void>;
   /**
