@@ -1,5 +1,6 @@
 import { lstat, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type EventBody, lineOf } from '../../support/events.ts';
 import { linesOf, playScenarios, type Scenario, type World } from '../../support/scenario.ts';
 
 const ARCHIVES = '/agent/a1/filesystem/archives';
@@ -26,6 +27,15 @@ async function usageOf({ as, tenant }: World): Promise<unknown> {
 async function drift({ as, tenant }: World): Promise<unknown> {
   const answer = await as({ scope: 'admin' }).does(`POST /admin/tenants/${tenant}/rescan?dry_run=true`);
   return (answer.body as { drift: unknown }).drift;
+}
+
+/** What the feed tells of a call. */
+async function toldOf({ owner }: World, call: () => Promise<unknown>): Promise<readonly string[]> {
+  const feed = 'GET /agent/a1/filesystem/changes';
+  const { next } = (await owner.does(feed)).body as { next: string };
+  await call();
+  const { changes } = (await owner.does(`${feed}?since=${next}`)).body as { changes: EventBody[] };
+  return changes.map(lineOf).sort();
 }
 
 const NO_DRIFT = { bytes: 0, files: 0 };
@@ -70,6 +80,25 @@ const EXTRACTING: readonly Scenario[] = [
         ...['in/', 'in/a.csv: 1,2', 'in/new/', 'in/new/c: c', 'in/sub/', 'in/sub/b: b', 'in/sub/mine: mine'],
       ]);
       expect(await drift(world)).toEqual(NO_DRIFT);
+    },
+  },
+  {
+    name: 'filesystem.extract and filesystem.archive tell the feed what appeared and what changed',
+    given: ['a1/in/a.csv: 1,2', 'a1/in/sub/b: b'],
+    before: packed('in'),
+    call: `POST ${EXTRACT}`,
+    json: { archive_path: 'x.tar', destination: '/whole' },
+    status: 200,
+    after: async (world) => {
+      const does = (call: string, json: object) => toldOf(world, () => world.owner.does(`POST ${call}`, { json }));
+      expect(await does(EXTRACT, { archive_path: 'x.tar', destination: 'deep/out' })).toEqual([
+        ...['created /deep/', 'created /deep/out/'],
+      ]);
+      await world.owner.does('DELETE /agent/a1/filesystem/directories/in/sub');
+      expect(await does(EXTRACT, { archive_path: 'x.tar', destination: '/', overwrite: true })).toEqual([
+        ...['created /in/sub/', 'modified /in/a.csv'],
+      ]);
+      expect(await does(ARCHIVES, { paths: ['in'], output_path: 'x.tar' })).toEqual(['modified /x.tar']);
     },
   },
   {
