@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { startProcess, token } from '../test/support/process.ts';
@@ -72,23 +72,21 @@ async function makeTree(at: string): Promise<void> {
   for (let n = 0; n < LARGE; n += 1) await writeFile(join(at, 'large', `${n}.bin`), content(LARGE_BYTES, n + 1));
 }
 
-const TOOLS: Readonly<Record<Task, readonly string[]>> = {
-  zip: ['zip', '-6', '-q', '-r', 'tool.zip', 'src'],
-  'tar.gz': ['tar', '-I', 'gzip -6', '-cf', 'tool.tgz', 'src'],
-  unzip: ['unzip', '-q', 'tool.zip', '-d', 'tool-zip'],
-  'untar.gz': ['tar', '-xzf', 'tool.tgz', '-C', 'tool-tgz'],
+/** Each round makes something new: ext4 takes long to give out inodes that were just freed. */
+const TOOLS: Readonly<Record<Task, (round: number) => readonly [command: string, ...args: string[]]>> = {
+  zip: (round) => ['zip', '-6', '-q', '-r', `${round}.zip`, 'src'],
+  'tar.gz': (round) => ['tar', '-I', 'gzip -6', '-cf', `${round}.tgz`, 'src'],
+  unzip: (round) => ['unzip', '-q', '0.zip', '-d', `zip-${round}`],
+  'untar.gz': (round) => ['tar', '-xzf', '0.tgz', '-C', `tgz-${round}`],
 };
 
 async function tools(directory: string): Promise<Packer> {
-  await mkdir(directory);
   await makeTree(join(directory, 'src'));
   return {
     name: 'Info-ZIP, GNU tar',
-    take: async (task) => {
-      const [command = '', ...args] = TOOLS[task];
-      const old = { zip: 'tool.zip', 'tar.gz': 'tool.tgz', unzip: 'tool-zip', 'untar.gz': 'tool-tgz' }[task];
-      await rm(join(directory, old), { recursive: true, force: true });
-      if (task === 'unzip' || task === 'untar.gz') await mkdir(join(directory, old));
+    take: async (task, round) => {
+      const [command, ...args] = TOOLS[task](round);
+      if (task === 'untar.gz') await mkdir(join(directory, `tgz-${round}`));
       return seconds(async () =>
         execFileSync(command, args, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] }),
       );
@@ -104,10 +102,10 @@ async function workspaced(directory: string, durability: 'fsync' | 'none'): Prom
   await post(daemon.url, '/agent/bench/filesystem/archives', { paths: ['src/large/0.bin'] });
   const archives = '/agent/bench/filesystem/archives';
   const bodies: Readonly<Record<Task, (round: number) => readonly [string, object]>> = {
-    zip: () => [archives, { paths: ['src'], output_path: 'x.zip', compression_level: 6 }],
-    'tar.gz': () => [archives, { paths: ['src'], output_path: 'x.tgz', compression_level: 6 }],
-    unzip: (round) => [`${archives}/extract`, { archive_path: 'x.zip', destination: `zip-${round}` }],
-    'untar.gz': (round) => [`${archives}/extract`, { archive_path: 'x.tgz', destination: `tgz-${round}` }],
+    zip: (round) => [archives, { paths: ['src'], output_path: `${round}.zip`, compression_level: 6 }],
+    'tar.gz': (round) => [archives, { paths: ['src'], output_path: `${round}.tgz`, compression_level: 6 }],
+    unzip: (round) => [`${archives}/extract`, { archive_path: '0.zip', destination: `zip-${round}` }],
+    'untar.gz': (round) => [`${archives}/extract`, { archive_path: '0.tgz', destination: `tgz-${round}` }],
   };
   return {
     name: `workspaced, DURABILITY=${durability}`,
@@ -145,7 +143,7 @@ function isInstalled(command: string): boolean {
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-/** Prints what each takes for each task, and how that compares to the tools. The caller removes what is left in `home`. */
+/** Prints what each takes for each task, and how that compares to the tools. The caller removes `home`. */
 export async function benchArchives(home: string, rounds: number): Promise<void> {
   const absent = ['zip', 'unzip', 'tar', 'gzip'].filter((command) => !isInstalled(command));
   if (absent.length > 0) {
@@ -153,7 +151,6 @@ export async function benchArchives(home: string, rounds: number): Promise<void>
     return;
   }
   const packers: Packer[] = [];
-  await mkdir(home, { recursive: true });
   try {
     packers.push(await tools(join(home, 'tools')));
     for (const durability of ['none', 'fsync'] as const) {
