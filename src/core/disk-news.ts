@@ -5,19 +5,24 @@ import { inTransaction } from '../db/transaction.ts';
 import { changedNs, type Entry } from '../tree/entry.ts';
 import { parentOf, ROOT, type TreePath } from '../tree/path.ts';
 import type { DiskChange } from '../tree/watch.ts';
-import type { Account } from './account.ts';
+import { type Account, lockName } from './account.ts';
+import { atMost } from './at-most.ts';
+import type { Locks } from './locks.ts';
 import type { News, Told } from './news.ts';
 import { storedPath } from './run-parts.ts';
 
 export interface DiskNewsParts {
   readonly db: Database;
   readonly news: News;
+  readonly locks: Pick<Locks, 'released'>;
   readonly account: Account;
   /** The number of the feed's last change when the watch began. */
   readonly begunAfter: number;
 }
 
 const PAGE = 1000;
+/** How long what was seen waits at most for the request that may have done it to tell of it. */
+const PATIENCE_MS = 2000;
 /** Forgetting one costs a change told twice. */
 const MAX_REMEMBERED = 20_000;
 
@@ -54,10 +59,12 @@ export class DiskNews {
 
   /** Takes in one batch after the other. */
   async tell(changes: readonly DiskChange[]): Promise<void> {
+    const { db, news, account, locks } = this.#parts;
+    const paths = changes.map(({ path }) => path);
+    await atMost(PATIENCE_MS, locks.released(lockName(account), paths));
     await this.#read();
     const told = withoutContent(changes).flatMap((change) => this.#toldOf(change) ?? []);
     if (told.length === 0) return;
-    const { db, news, account } = this.#parts;
     await inTransaction(db, (tx) => news.record(tx, account, told, 'disk'));
     news.wake(account);
   }

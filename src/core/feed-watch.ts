@@ -6,6 +6,7 @@ import { beginWatch, endWatch } from '../db/watches.ts';
 import type { Log } from '../log.ts';
 import { type Account, nameAccount } from './account.ts';
 import { DiskNews } from './disk-news.ts';
+import type { Locks } from './locks.ts';
 import type { News } from './news.ts';
 import type { Watches } from './watches.ts';
 
@@ -16,6 +17,7 @@ export interface FeedWatchParts {
   readonly instance: string;
   readonly news: News;
   readonly watches: Watches;
+  readonly locks: Pick<Locks, 'released'>;
 }
 
 /** How long a feed goes without a watch that could not be had, the first time and at most: it doubles. */

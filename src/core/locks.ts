@@ -12,6 +12,8 @@ export interface Locks {
   withPathLock<T>(volume: string, paths: Iterable<TreePath>, use: (guard: PathGuard) => Promise<T>): Promise<T>;
   /** As `withPathLock`, for these paths and everything below them; the root locks the whole volume. */
   withTreeLock<T>(volume: string, dirs: Iterable<TreePath>, use: (guard: PathGuard) => Promise<T>): Promise<T>;
+  /** Resolves when everyone in this process who holds one of these paths now has let go of it. Keeps nobody waiting. */
+  released(volume: string, paths: Iterable<TreePath>): Promise<void>;
 }
 
 export interface LockParts {
@@ -24,12 +26,16 @@ export interface LockParts {
 
 export type { PathGuard } from './leases.ts';
 
-interface Claim {
+interface Extent {
   readonly paths: ReadonlySet<TreePath>;
   readonly below: boolean;
+}
+
+interface Claim extends Extent {
   /** Earlier claims that overlap this one and have not been given back. */
   blockers: number;
   grant: () => void;
+  readonly released: PromiseWithResolvers<void>;
 }
 
 export function openLocks(parts: LockParts): Locks {
@@ -54,6 +60,11 @@ export function openLocks(parts: LockParts): Locks {
   return {
     withPathLock: (volume, paths, use) => hold(volume, new Set(paths), false, use),
     withTreeLock: (volume, dirs, use) => hold(volume, new Set(dirs), true, use),
+    async released(volume, paths) {
+      const asked = { paths: new Set(paths), below: false };
+      const holders = (volumes.get(volume) ?? []).filter((claim) => claim.blockers === 0 && overlap(claim, asked));
+      await Promise.all(holders.map((claim) => claim.released.promise));
+    },
   };
 }
 
@@ -65,7 +76,7 @@ async function enter(
 ): Promise<Claim> {
   const queue = volumes.get(volume) ?? [];
   volumes.set(volume, queue);
-  const claim: Claim = { paths, below, blockers: 0, grant: () => {} };
+  const claim: Claim = { paths, below, blockers: 0, grant: () => {}, released: Promise.withResolvers() };
   claim.blockers = queue.filter((earlier) => overlap(earlier, claim)).length;
   queue.push(claim);
   if (claim.blockers > 0) {
@@ -85,10 +96,11 @@ function leave(volumes: Map<string, Claim[]>, volume: string, claim: Claim): voi
     if (later.blockers === 0) later.grant();
   }
   queue.splice(at, 1);
+  claim.released.resolve();
   if (queue.length === 0) volumes.delete(volume);
 }
 
-function overlap(one: Claim, other: Claim): boolean {
+function overlap(one: Extent, other: Extent): boolean {
   if (!one.below && !other.below) return shareAPath(one.paths, other.paths);
   for (const mine of one.paths) {
     for (const theirs of other.paths) {

@@ -1,5 +1,6 @@
 import type { StoredFeed } from '../db/changes.ts';
 import type { Account } from './account.ts';
+import { atMost } from './at-most.ts';
 import type { FeedWatch } from './feed-watch.ts';
 import type { News } from './news.ts';
 
@@ -38,7 +39,7 @@ export class OpenFeed {
   /** Resolves when changes on the disk are told, or it is known that they cannot be for now, or after this long. */
   async begun(patienceMs: number): Promise<void> {
     this.#askedAt = performance.now();
-    await orAfter(patienceMs, this.#watch.begun);
+    await atMost(patienceMs, this.#watch.begun);
   }
 
   /** Resolves when the feed may have grown since `wakes` was taken, after this long, or when the signal aborts. */
@@ -50,7 +51,7 @@ export class OpenFeed {
     });
     this.#waiting.add(wake);
     signal.addEventListener('abort', wake);
-    await orAfter(ms, woken);
+    await atMost(ms, woken);
     this.#waiting.delete(wake);
     signal.removeEventListener('abort', wake);
     this.#askedAt = performance.now();
@@ -74,13 +75,4 @@ export class OpenFeed {
     this.#wakes += 1;
     for (const wake of [...this.#waiting]) wake();
   }
-}
-
-async function orAfter(ms: number, promise: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([promise, patience]);
-  clearTimeout(timer);
 }
