@@ -86,6 +86,8 @@ describe('a setting', () => {
       ['https://a.example', 'http://b.example:81'],
     ],
     ['DATABASE_URL', 'sqlite::memory:', 'databaseUrl', 'sqlite::memory:'],
+    ['EVENTS_RETENTION', '90s', 'eventsRetentionMs', 90_000],
+    ['EVENTS_RETENTION', '7d', 'eventsRetentionMs', 604_800_000],
     ['JWT_SECRET', STRONG, 'jwtSecret', STRONG],
     [
       'SIGNING_KEYS',
@@ -128,6 +130,9 @@ describe('a setting', () => {
     ['MOUNT_DIR', '/'],
     ['MOUNT_DIR', '/srv/../etc'],
     ['DATABASE_URL', 'mysql://x/y'],
+    ['EVENTS_RETENTION', '30s'],
+    ['EVENTS_RETENTION', '31d'],
+    ['EVENTS_RETENTION', '24'],
     ['DATABASE_URL', 'sqlite:'],
     ['STORE_MAX_FILE_BYTES', '50 potatoes'],
     ['STORE_MAX_FILE_BYTES', '1.5GiB'],

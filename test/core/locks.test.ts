@@ -61,6 +61,24 @@ for (const kind of DATABASES) {
         expect(most).toBe(1);
       });
 
+      it('tell when those who hold a path now have let go, and keep nobody waiting', async () => {
+        await using site = await fleet(kind, processes);
+        const [locks] = site.locks;
+        if (locks === undefined) throw new Error('there is a process');
+        const end = await held((use) => locks.withTreeLock('v', paths('a'), use));
+        let isReleased = false;
+        const released = locks.released('v', paths('a/b', 'c')).then(() => {
+          isReleased = true;
+        });
+        // Neither another path nor another volume waits, and neither does who takes the path that is only asked about.
+        await locks.released('v', paths('c'));
+        await locks.released('w', paths('a/b'));
+        await locks.withPathLock('v', paths('c'), async () => undefined);
+        expect(isReleased).toBe(false);
+        await end();
+        await released;
+      });
+
       it('never wait for each other, in whichever order sets of paths are named', async () => {
         await using site = await fleet(kind, processes);
         const orders = [paths('a', 'b', 'c'), paths('c', 'b', 'a'), paths('b', 'c'), paths('c', 'a')];
