@@ -4,9 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { actor } from '../support/actor.ts';
 import { itNeeds, lackOf, lackOfDisks } from '../support/machine.ts';
 import { type DaemonProcess, filesBelow, startProcess, token } from '../support/process.ts';
+import { rawTar } from '../support/raw-archive.ts';
 import { until } from '../support/wait.ts';
 
 /** A daemon of its own on a disk that fails, or without descriptors: it answers, keeps what there was, and lives. */
@@ -46,6 +48,10 @@ describe('a full disk', () => {
     const ann = actor(daemon.url, ACME);
     await ann.writes('a1', 'old', 'old content');
     const big = Buffer.alloc(8 * MIB, 'x');
+    const many = Array.from({ length: 400 }, (_, n) => ({ name: `${n}`, content: big.subarray(0, 20_000) }));
+    await ann.writes('a1', 'large.tgz', gzipSync(rawTar([{ name: 'large', content: big }])));
+    await ann.writes('a1', 'many.tgz', gzipSync(rawTar(many)));
+    const extract = 'POST /agent/a1/filesystem/archives/extract';
     for (const [call, sent] of [
       [put('old'), { raw: big }],
       [put('new'), { raw: big }],
@@ -56,13 +62,15 @@ describe('a full disk', () => {
         { json: { path: 'old', edits: [{ old_string: 'old', new_string: big.toString() }] } },
       ],
       ['POST /api/v1/files/upload', { form: [{ name: 'files', filename: 'f', value: big }] }],
+      [extract, { json: { archive_path: 'large.tgz', destination: 'out' } }],
+      [extract, { json: { archive_path: 'many.tgz', destination: 'out' } }],
     ] as const) {
       const answer = await ann.does(call, sent);
       expect([call, answer.status]).toEqual([call, 507]);
       expect(answer.text).not.toContain(directory);
     }
     expect(await ann.reads('a1', 'old')).toBe('old content');
-    expect(await readdir(join(disk, TREE))).toEqual(['old']);
+    expect((await readdir(join(disk, TREE))).sort()).toEqual(['large.tgz', 'many.tgz', 'old']);
     expect(await readdir(join(disk, STAGING))).toEqual([]);
     await ann.writes('a1', 'small', 'fits');
     await expectTrueLedger(daemon.url);
