@@ -65,12 +65,12 @@ for (const kind of DATABASES) {
         await using site = await fleet(kind, processes);
         const [locks] = site.locks;
         if (locks === undefined) throw new Error('there is a process');
-        const end = await held((use) => locks.withTreeLock('v', paths('a'), use));
+        const end = await held((use) => locks.withPathLock('v', paths('a/b'), use));
         let isReleased = false;
         const released = locks.released('v', paths('a/b', 'c')).then(() => {
           isReleased = true;
         });
-        // Neither another path nor another volume waits, and neither does who takes the path that is only asked about.
+        // Neither another path nor another volume waits, and neither does who takes a path that is only asked about.
         await locks.released('v', paths('c'));
         await locks.released('w', paths('a/b'));
         await locks.withPathLock('v', paths('c'), async () => undefined);
