@@ -74,7 +74,7 @@ module.exports = {
       '^src/archive/',
     ]),
     confined('calls-out-only-in-web', packages('undici', 'ipaddr\\.js'), ['^src/web/']),
-    confined('search-engines-in-place', packages('piscina', 're2js'), ['^src/core/(searches|line-expression)\\.ts$']),
+    confined('search-engines-in-place', packages('piscina', 're2js'), ['^src/core/search/(searches|line-expression)\\.ts$']),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
   ],
   options: {

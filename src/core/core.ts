@@ -2,7 +2,7 @@ import type { Changes } from './change-types.ts';
 import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
-import type { Searches } from './search-types.ts';
+import type { Searches } from './search/search-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
@@ -11,7 +11,7 @@ export type * from './import-types.ts';
 export type * from './object-types.ts';
 export type * from './page-types.ts';
 export type * from './run-types.ts';
-export type * from './search-types.ts';
+export type * from './search/search-types.ts';
 export type * from './tenancy-types.ts';
 export type * from './volume-types.ts';
 

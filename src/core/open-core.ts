@@ -18,7 +18,7 @@ import { type InnerObjects, openObjects } from './objects.ts';
 import { openQuota, type Quota } from './quota.ts';
 import { openRecounts, type Recounts } from './recount.ts';
 import { type InnerRuns, openRuns } from './runs.ts';
-import { type InnerSearches, openSearches } from './searches.ts';
+import { type InnerSearches, openSearches } from './search/searches.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { openVolumes } from './volumes.ts';

@@ -1,4 +1,4 @@
-import { IgnoreRules } from '../../src/core/ignore-rules.ts';
+import { IgnoreRules } from '../../src/core/search/ignore-rules.ts';
 import { parsePath, ROOT } from '../../src/tree/path.ts';
 import { expectStuck } from '../support/stuck.ts';
 

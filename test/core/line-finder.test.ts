@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
-import { LineExpression } from '../../src/core/line-expression.ts';
-import { type LineFinder, linesThat, literally, regardlessOfCase } from '../../src/core/line-finder.ts';
+import { LineExpression } from '../../src/core/search/line-expression.ts';
+import { type LineFinder, linesThat, literally, regardlessOfCase } from '../../src/core/search/line-finder.ts';
 
 const never = () => false;
 

@@ -1,6 +1,6 @@
 import type { VolumeRef } from '../../src/auth/grant.ts';
 import type { SearchAnswer, SearchLimits, SearchQuery } from '../../src/core/core.ts';
-import { openSearches } from '../../src/core/searches.ts';
+import { openSearches } from '../../src/core/search/searches.ts';
 import { openReadVolume } from '../../src/core/volume.ts';
 import type { TenantId } from '../../src/ids.ts';
 import { ROOT } from '../../src/tree/path.ts';

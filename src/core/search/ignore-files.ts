@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { parentOf, ROOT, type TreePath } from '../tree/path.ts';
-import type { Survey, SurveyedDirectory } from '../tree/survey.ts';
+import { parentOf, ROOT, type TreePath } from '../../tree/path.ts';
+import type { Survey, SurveyedDirectory } from '../../tree/survey.ts';
 import { IgnoreRules } from './ignore-rules.ts';
 
 const IGNORE_FILE = '.gitignore';

@@ -1,5 +1,5 @@
 import { RE2JS, RE2JSException } from 're2js';
-import { FsError } from '../errors.ts';
+import { FsError } from '../../errors.ts';
 import type { LineTest } from './line-finder.ts';
 
 // The time of an expression is at most the size of its program times the length of the text.

@@ -1,6 +1,6 @@
-import { FsError } from '../errors.ts';
-import { nameOf, relativeTo, type TreePath } from '../tree/path.ts';
-import { parseGlob } from './globs.ts';
+import { FsError } from '../../errors.ts';
+import { nameOf, relativeTo, type TreePath } from '../../tree/path.ts';
+import { parseGlob } from '../globs.ts';
 import { LineExpression } from './line-expression.ts';
 import { type LineFinder, linesThat, literally, regardlessOfCase } from './line-finder.ts';
 import type { SearchQuery } from './search-types.ts';

@@ -1,9 +1,9 @@
-import { FsError } from '../errors.ts';
-import type { Entry } from '../tree/entry.ts';
-import type { TreePath } from '../tree/path.ts';
+import { FsError } from '../../errors.ts';
+import type { Entry } from '../../tree/entry.ts';
+import type { TreePath } from '../../tree/path.ts';
+import type { Attributes, ReadVolume } from '../volume-types.ts';
 import type { SearchState } from './search-state.ts';
 import type { SearchQuery } from './search-types.ts';
-import type { Attributes, ReadVolume } from './volume-types.ts';
 
 /** What is asked of a volume, and what bounds the answer. */
 export interface TaggedParts {

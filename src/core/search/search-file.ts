@@ -1,4 +1,4 @@
-import type { SurveyedFile } from '../tree/survey.ts';
+import type { SurveyedFile } from '../../tree/survey.ts';
 import type { LineFinder } from './line-finder.ts';
 import { shownLine, shownLines } from './line-text.ts';
 import type { SearchState } from './search-state.ts';

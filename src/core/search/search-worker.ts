@@ -1,6 +1,6 @@
-import { type ErrorCode, type ErrorDetail, FsError } from '../errors.ts';
-import type { TreePath } from '../tree/path.ts';
-import { openSurvey } from '../tree/survey.ts';
+import { type ErrorCode, type ErrorDetail, FsError } from '../../errors.ts';
+import type { TreePath } from '../../tree/path.ts';
+import { openSurvey } from '../../tree/survey.ts';
 import { preparePattern } from './search-pattern.ts';
 import { SearchState } from './search-state.ts';
 import type { SearchLimits, SearchQuery, SearchResult } from './search-types.ts';

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-import { FsError } from '../errors.ts';
-import type { Kind } from '../tree/entry.ts';
-import { child, nameOf, parentOf, type TreePath } from '../tree/path.ts';
-import type { Survey, SurveyedDirectory, SurveyedName } from '../tree/survey.ts';
+import { FsError } from '../../errors.ts';
+import type { Kind } from '../../tree/entry.ts';
+import { child, nameOf, parentOf, type TreePath } from '../../tree/path.ts';
+import type { Survey, SurveyedDirectory, SurveyedName } from '../../tree/survey.ts';
 import { IgnoreFiles } from './ignore-files.ts';
 import { BLOCK_BYTES, FileSearch } from './search-file.ts';
 import type { SearchPattern } from './search-pattern.ts';

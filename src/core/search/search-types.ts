@@ -1,6 +1,6 @@
-import type { Kind } from '../tree/entry.ts';
-import type { TreePath } from '../tree/path.ts';
-import type { ReadVolume } from './volume-types.ts';
+import type { Kind } from '../../tree/entry.ts';
+import type { TreePath } from '../../tree/path.ts';
+import type { ReadVolume } from '../volume-types.ts';
 
 /** What is looked for in a volume. */
 export interface SearchQuery {

@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import type { VolumeRef } from '../auth/grant.ts';
-import { FsError } from '../errors.ts';
-import type { Entry } from '../tree/entry.ts';
-import type { TreePath } from '../tree/path.ts';
-import type { Home } from '../tree/root.ts';
+import type { VolumeRef } from '../../auth/grant.ts';
+import { FsError } from '../../errors.ts';
+import type { Entry } from '../../tree/entry.ts';
+import type { TreePath } from '../../tree/path.ts';
+import type { Home } from '../../tree/root.ts';
+import type { Attributes, ReadVolume } from '../volume-types.ts';
 import { preparePattern } from './search-pattern.ts';
 import { isPartial, offerSeats, SearchState, searchMemory, stopSearch } from './search-state.ts';
 import {
@@ -18,7 +19,6 @@ import {
 import type { SearchedEntry } from './search-walk.ts';
 import type { SearchOutcome, SearchTask } from './search-worker.ts';
 import { taggedEntries } from './tagged-entries.ts';
-import type { Attributes, ReadVolume } from './volume-types.ts';
 
 export interface SearchParts {
   home(ref: VolumeRef): Promise<Home>;

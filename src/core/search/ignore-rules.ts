@@ -1,6 +1,6 @@
-import { FsError } from '../errors.ts';
-import { nameOf, relativeTo, type TreePath } from '../tree/path.ts';
-import { type Glob, parseGlob } from './globs.ts';
+import { FsError } from '../../errors.ts';
+import { nameOf, relativeTo, type TreePath } from '../../tree/path.ts';
+import { type Glob, parseGlob } from '../globs.ts';
 
 interface Rule {
   readonly glob: Glob;
