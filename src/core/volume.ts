@@ -1,7 +1,7 @@
 import { FsError } from '../errors.ts';
 import type { Entry } from '../tree/entry.ts';
 import { demandCreatable, display, type TreePath } from '../tree/path.ts';
-import { openAssembly } from './assembly.ts';
+import { openAssembly } from './archives/assembly.ts';
 import { copyEntry } from './copying.ts';
 import type { ReadVolume, Volume } from './core.ts';
 import { openIntake } from './intake.ts';

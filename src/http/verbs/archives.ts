@@ -1,7 +1,13 @@
 import { create as contentDisposition } from 'content-disposition';
 import { z } from 'zod';
 import type { Scope } from '../../auth/grant.ts';
-import { extractArchive, PACKED_FORMATS, type PackWanted, packArchive, storeArchive } from '../../core/archives.ts';
+import {
+  extractArchive,
+  PACKED_FORMATS,
+  type PackWanted,
+  packArchive,
+  storeArchive,
+} from '../../core/archives/archives.ts';
 import type { ReadVolume, Volume } from '../../core/core.ts';
 import { FsError } from '../../errors.ts';
 import { display, nameOf, parseDirectory, parsePath, ROOT, type TreePath } from '../../tree/path.ts';

@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ArchiveEntry } from '../../../src/archive/format.ts';
-import { ArchiveEntries } from '../../../src/core/archive-entries.ts';
+import { ArchiveEntries } from '../../../src/core/archives/archive-entries.ts';
 import { startTestDaemon, type TestDaemon } from '../../support/daemon.ts';
 import { type RawEntry, rawTar, rawZip } from '../../support/raw-archive.ts';
 import { linesOf, makeWorld, type World } from '../../support/scenario.ts';

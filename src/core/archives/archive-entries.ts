@@ -1,6 +1,15 @@
-import type { ArchiveEntry } from '../archive/format.ts';
-import { FsError } from '../errors.ts';
-import { child, decodeName, display, encodePath, parentOf, pathFromBytes, ROOT, type TreePath } from '../tree/path.ts';
+import type { ArchiveEntry } from '../../archive/format.ts';
+import { FsError } from '../../errors.ts';
+import {
+  child,
+  decodeName,
+  display,
+  encodePath,
+  parentOf,
+  pathFromBytes,
+  ROOT,
+  type TreePath,
+} from '../../tree/path.ts';
 
 /** Entries of one archive, directories that only paths imply among them. */
 const MAX_ENTRIES = 250_000;

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import type { ArchiveMember } from '../archive/format.ts';
-import { FsError } from '../errors.ts';
-import type { Entry } from '../tree/entry.ts';
-import { display, isWithin, parentOf, ROOT, relativeTo, type TreePath } from '../tree/path.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import type { ReadVolume } from './core.ts';
+import type { ArchiveMember } from '../../archive/format.ts';
+import { FsError } from '../../errors.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { display, isWithin, parentOf, ROOT, relativeTo, type TreePath } from '../../tree/path.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import type { ReadVolume } from '../core.ts';
 
 const MAX_ENTRIES = 1_000_000;
 // Deeper trees have longer paths than the disk takes.

@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
-import type { ArchiveEntry, ArchiveFormat, ArchiveSource } from '../archive/format.ts';
-import { ARCHIVE_FORMATS, formatNamed, formatOfFile, HEAD_BYTES, recogniseFormat } from '../archive/formats.ts';
-import { FsError } from '../errors.ts';
-import type { Entry } from '../tree/entry.ts';
-import { display, type TreePath } from '../tree/path.ts';
-import type { NewAttributes } from '../tree/staging.ts';
-import type { OpenFile } from '../tree/tree.ts';
+import type { ArchiveEntry, ArchiveFormat, ArchiveSource } from '../../archive/format.ts';
+import { ARCHIVE_FORMATS, formatNamed, formatOfFile, HEAD_BYTES, recogniseFormat } from '../../archive/formats.ts';
+import { FsError } from '../../errors.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { display, type TreePath } from '../../tree/path.ts';
+import type { NewAttributes } from '../../tree/staging.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import type { Assembly, Expected, ReadVolume, Volume } from '../core.ts';
 import { ArchiveEntries, nameOf, refused } from './archive-entries.ts';
 import { archiveMembers, select } from './archive-members.ts';
-import type { Assembly, Expected, ReadVolume, Volume } from './core.ts';
 
 const USUAL_FORMAT = 'zip';
 /** An archive may inflate to this many times the bytes that were read of it. */

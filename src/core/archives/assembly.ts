@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
-import { FsError } from '../errors.ts';
-import type { Count, Entry } from '../tree/entry.ts';
-import { demandCreatable, display, join, ROOT, type TreePath } from '../tree/path.ts';
-import type { NewAttributes, NewDirectory, NewFileOptions } from '../tree/staging.ts';
-import { add } from './account.ts';
-import { demandReplaceable } from './copying.ts';
-import type { Assembly } from './core.ts';
-import { type Landing, placeAll } from './placing.ts';
-import { Room } from './room.ts';
-import type { VolumeParts } from './volume-parts.ts';
+import { FsError } from '../../errors.ts';
+import type { Count, Entry } from '../../tree/entry.ts';
+import { demandCreatable, display, join, ROOT, type TreePath } from '../../tree/path.ts';
+import type { NewAttributes, NewDirectory, NewFileOptions } from '../../tree/staging.ts';
+import { add } from '../account.ts';
+import { demandReplaceable } from '../copying.ts';
+import type { Assembly } from '../core.ts';
+import { type Landing, placeAll } from '../placing.ts';
+import { Room } from '../room.ts';
+import type { VolumeParts } from '../volume-parts.ts';
 
 /** @throws exists, not_directory, symlink where something that is no directory is in the way */
 export async function openAssembly(parts: VolumeParts, at: TreePath): Promise<Assembly> {
