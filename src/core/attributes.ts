@@ -5,8 +5,8 @@ import { inTransaction } from '../db/transaction.ts';
 import type { TreePath } from '../tree/path.ts';
 import { accountOf } from './account.ts';
 import type { Attributes, PathAttributes } from './core.ts';
-import type { News } from './news.ts';
-import { arrived } from './telling.ts';
+import type { News } from './feeds/news.ts';
+import { arrived } from './feeds/telling.ts';
 import type { InnerVolumes } from './volumes.ts';
 
 export interface AttributesParts {

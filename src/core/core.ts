@@ -1,4 +1,4 @@
-import type { Changes } from './change-types.ts';
+import type { Changes } from './feeds/change-types.ts';
 import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
@@ -6,7 +6,7 @@ import type { Searches } from './search/search-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
-export type * from './change-types.ts';
+export type * from './feeds/change-types.ts';
 export type * from './import-types.ts';
 export type * from './object-types.ts';
 export type * from './page-types.ts';

@@ -6,12 +6,12 @@ import { freedBy, NOTHING, subtract } from './account.ts';
 import { demandApart, demandReplaceable } from './copying.ts';
 import type { Expected, RelocateOptions } from './core.ts';
 import { demandExpected, demandsAbsence } from './expected.ts';
+import type { Told } from './feeds/news.ts';
+import { madeDirectories, settleAndTell } from './feeds/telling.ts';
 import type { PathGuard } from './locks.ts';
-import type { Told } from './news.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
 import { Room } from './room.ts';
-import { madeDirectories, settleAndTell } from './telling.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 /** Renames within a volume; parents of `to` are made, attributes follow. @throws as Volume.move */

@@ -6,12 +6,12 @@ import type { Placed, PlaceMode } from '../tree/tree.ts';
 import { add, chargeOf, freedBy, NOTHING, subtract } from './account.ts';
 import type { Expected, JournalStep, PlacementJournal } from './core.ts';
 import { demandExpected, demandsAbsence } from './expected.ts';
+import type { Told } from './feeds/news.ts';
+import { arrived, madeDirectories, settleAndTell } from './feeds/telling.ts';
 import type { PathGuard } from './locks.ts';
-import type { Told } from './news.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
 import type { Room } from './room.ts';
-import { arrived, madeDirectories, settleAndTell } from './telling.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 /** Something staged and where it is to go. */

@@ -19,8 +19,8 @@ import type {
   Volumes,
 } from './core.ts';
 import type { CoreMetrics } from './core-parts.ts';
+import type { News } from './feeds/news.ts';
 import type { Locks } from './locks.ts';
-import type { News } from './news.ts';
 import type { Watches } from './watches.ts';
 
 /** What runs ask of volumes beyond the door: where a workspace lies on disk, and that its ledger is made true. */

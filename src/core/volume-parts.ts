@@ -2,8 +2,8 @@ import type { VolumeRef } from '../auth/grant.ts';
 import type { Database } from '../db/schema.ts';
 import type { Home } from '../tree/root.ts';
 import type { Account } from './account.ts';
+import type { News } from './feeds/news.ts';
 import type { Locks } from './locks.ts';
-import type { News } from './news.ts';
 import type { Quota } from './quota.ts';
 
 /** What a volume is made of. Only core sees it: dialects get a Volume. */

@@ -4,12 +4,12 @@ import { demandCreatable, display, type TreePath } from '../tree/path.ts';
 import { openAssembly } from './archives/assembly.ts';
 import { copyEntry } from './copying.ts';
 import type { ReadVolume, Volume } from './core.ts';
+import { amend, madeDirectories, settleAndTell } from './feeds/telling.ts';
 import { openIntake } from './intake.ts';
 import { moveEntry, removeEntry } from './moving.ts';
 import { makeParents, missingParents } from './parents.ts';
 import { rewriteFile } from './rewrite.ts';
 import { Room } from './room.ts';
-import { amend, madeDirectories, settleAndTell } from './telling.ts';
 import type { VolumeParts } from './volume-parts.ts';
 import { writeFile } from './write.ts';
 

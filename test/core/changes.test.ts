@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Change, ChangesPage } from '../../src/core/core.ts';
-import { openNews } from '../../src/core/news.ts';
+import { openNews } from '../../src/core/feeds/news.ts';
 import { appendResync } from '../../src/db/changes.ts';
 import { registerInstance } from '../../src/db/instances.ts';
 import { reserve } from '../../src/db/usage.ts';

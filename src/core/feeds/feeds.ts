@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { beginFeed, findFeed, type StoredFeed, touchFeed } from '../db/changes.ts';
-import { FsError } from '../errors.ts';
-import { type Account, lockName, nameAccount } from './account.ts';
+import { beginFeed, findFeed, type StoredFeed, touchFeed } from '../../db/changes.ts';
+import { FsError } from '../../errors.ts';
+import { type Account, lockName, nameAccount } from '../account.ts';
 import { FeedWatch, type FeedWatchParts } from './feed-watch.ts';
 import { OpenFeed } from './open-feed.ts';
 

@@ -1,6 +1,6 @@
-import type { StoredFeed } from '../db/changes.ts';
-import type { Account } from './account.ts';
-import { atMost } from './at-most.ts';
+import type { StoredFeed } from '../../db/changes.ts';
+import type { Account } from '../account.ts';
+import { atMost } from '../at-most.ts';
 import type { FeedWatch } from './feed-watch.ts';
 import type { News } from './news.ts';
 

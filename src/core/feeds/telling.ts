@@ -1,11 +1,11 @@
-import type { Count, Entry } from '../tree/entry.ts';
-import type { TreePath } from '../tree/path.ts';
-import { NOTHING } from './account.ts';
-import type { PathGuard } from './locks.ts';
+import type { Count, Entry } from '../../tree/entry.ts';
+import type { TreePath } from '../../tree/path.ts';
+import { NOTHING } from '../account.ts';
+import type { PathGuard } from '../locks.ts';
+import type { Also } from '../quota.ts';
+import { Room } from '../room.ts';
+import type { VolumeParts } from '../volume-parts.ts';
 import type { Told } from './news.ts';
-import type { Also } from './quota.ts';
-import { Room } from './room.ts';
-import type { VolumeParts } from './volume-parts.ts';
 
 /**
  * Ends the reservation of a change that is done, and tells of it in the same transaction: whoever hears of it can see it, and

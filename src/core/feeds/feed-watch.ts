@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Clock } from '../clock.ts';
-import { findFeed } from '../db/changes.ts';
-import type { Database } from '../db/schema.ts';
-import { beginWatch, endWatch } from '../db/watches.ts';
-import type { Log } from '../log.ts';
-import { type Account, nameAccount } from './account.ts';
+import type { Clock } from '../../clock.ts';
+import { findFeed } from '../../db/changes.ts';
+import type { Database } from '../../db/schema.ts';
+import { beginWatch, endWatch } from '../../db/watches.ts';
+import type { Log } from '../../log.ts';
+import { type Account, nameAccount } from '../account.ts';
+import type { Locks } from '../locks.ts';
+import type { Watches } from '../watches.ts';
 import { DiskNews } from './disk-news.ts';
-import type { Locks } from './locks.ts';
 import type { News } from './news.ts';
-import type { Watches } from './watches.ts';
 
 export interface FeedWatchParts {
   readonly db: Database;

@@ -1,13 +1,13 @@
-import type { Grant, VolumeRef } from '../auth/grant.ts';
-import type { Clock } from '../clock.ts';
-import { findFeed, pageChanges, type StoredChange, type StoredFeed } from '../db/changes.ts';
-import type { Database } from '../db/schema.ts';
-import { FsError } from '../errors.ts';
-import { ROOT } from '../tree/path.ts';
-import { type Account, accountOf } from './account.ts';
-import type { Change, Changes, ChangesPage, Volumes } from './core.ts';
+import type { Grant, VolumeRef } from '../../auth/grant.ts';
+import type { Clock } from '../../clock.ts';
+import { findFeed, pageChanges, type StoredChange, type StoredFeed } from '../../db/changes.ts';
+import type { Database } from '../../db/schema.ts';
+import { FsError } from '../../errors.ts';
+import { ROOT } from '../../tree/path.ts';
+import { type Account, accountOf } from '../account.ts';
+import type { Change, Changes, ChangesPage, Volumes } from '../core.ts';
+import { storedPath } from '../run-parts.ts';
 import type { Asked, Feeds } from './feeds.ts';
-import { storedPath } from './run-parts.ts';
 
 export interface ChangesParts {
   readonly db: Database;

@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
-import { appendChanges, appendResync, type NewChange } from '../db/changes.ts';
-import type { Database } from '../db/schema.ts';
-import type { Entry } from '../tree/entry.ts';
-import { ROOT, type TreePath } from '../tree/path.ts';
-import { type Account, lockName } from './account.ts';
-import type { Change } from './core.ts';
+import type { Clock } from '../../clock.ts';
+import { appendChanges, appendResync, type NewChange } from '../../db/changes.ts';
+import type { Database } from '../../db/schema.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { ROOT, type TreePath } from '../../tree/path.ts';
+import { type Account, lockName } from '../account.ts';
+import type { Change } from '../core.ts';
 
 /** A change that is about to be recorded. */
 export interface Told {

@@ -1,5 +1,5 @@
-import type { Grant, VolumeRef } from '../auth/grant.ts';
-import type { TreePath } from '../tree/path.ts';
+import type { Grant, VolumeRef } from '../../auth/grant.ts';
+import type { TreePath } from '../../tree/path.ts';
 
 /** What happened to a path. `resync`: something may have happened that no other change tells; look at everything again. */
 export type ChangeType = 'created' | 'modified' | 'deleted' | 'moved' | 'resync';

@@ -1,15 +1,15 @@
 import { LRUCache } from 'lru-cache';
-import { pageChanges, type StoredChange } from '../db/changes.ts';
-import type { Database } from '../db/schema.ts';
-import { inTransaction } from '../db/transaction.ts';
-import { changedNs, type Entry } from '../tree/entry.ts';
-import { parentOf, ROOT, type TreePath } from '../tree/path.ts';
-import type { DiskChange } from '../tree/watch.ts';
-import { type Account, lockName } from './account.ts';
-import { atMost } from './at-most.ts';
-import type { Locks } from './locks.ts';
+import { pageChanges, type StoredChange } from '../../db/changes.ts';
+import type { Database } from '../../db/schema.ts';
+import { inTransaction } from '../../db/transaction.ts';
+import { changedNs, type Entry } from '../../tree/entry.ts';
+import { parentOf, ROOT, type TreePath } from '../../tree/path.ts';
+import type { DiskChange } from '../../tree/watch.ts';
+import { type Account, lockName } from '../account.ts';
+import { atMost } from '../at-most.ts';
+import type { Locks } from '../locks.ts';
+import { storedPath } from '../run-parts.ts';
 import type { News, Told } from './news.ts';
-import { storedPath } from './run-parts.ts';
 
 export interface DiskNewsParts {
   readonly db: Database;
