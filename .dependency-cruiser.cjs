@@ -69,7 +69,7 @@ module.exports = {
     ]),
     confined('kysely-only-in-db', packages('kysely'), ['^src/db/']),
     confined('chokidar-only-in-watch', packages('chokidar'), ['^src/tree/watch-worker\\.ts$']),
-    confined('diff-only-in-edits', packages('diff'), ['^src/core/edit-diff\\.ts$']),
+    confined('diff-only-in-edits', packages('diff'), ['^src/core/edits/edit-diff\\.ts$']),
     confined('archivers-only-in-archive', packages('archiver', 'yauzl', 'unzipper', 'tar', 'tar-stream'), [
       '^src/archive/',
     ]),

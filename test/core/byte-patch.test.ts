@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { type BytePatch, patched } from '../../src/core/byte-patch.ts';
 import type { NewContent } from '../../src/core/core.ts';
+import { type BytePatch, patched } from '../../src/core/edits/byte-patch.ts';
 import { parsePath as p } from '../../src/tree/path.ts';
 import type { OpenFile } from '../../src/tree/tree.ts';
 import { type TemporaryHome, temporaryHome } from '../support/tree.ts';

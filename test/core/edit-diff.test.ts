@@ -1,7 +1,7 @@
 import { applyPatch, parsePatch } from 'diff';
 import fc from 'fast-check';
-import { type Compared, unifiedDiff } from '../../src/core/edit-diff.ts';
-import { applyEdits, type TextEdit } from '../../src/core/text-edits.ts';
+import { type Compared, unifiedDiff } from '../../src/core/edits/edit-diff.ts';
+import { applyEdits, type TextEdit } from '../../src/core/edits/text-edits.ts';
 import type { Entry } from '../../src/tree/entry.ts';
 import { at } from '../support/core.ts';
 
@@ -9,8 +9,8 @@ async function compared(text: string, edits: readonly TextEdit[]): Promise<Compa
   const before = Buffer.from(text);
   const entry = { path: at('f'), size: before.length } as Entry;
   const { signal } = new AbortController();
-  const { content, changes } = await applyEdits({ entry, content: before, maxBytes: 1e9, signal }, edits);
-  return { before, after: content, changes };
+  const { content, splices } = await applyEdits({ entry, content: before, maxBytes: 1e9, signal }, edits);
+  return { before, after: content, splices };
 }
 
 const all = (oldString: string, newString: string): TextEdit => ({ oldString, newString, replaceAll: true });
@@ -80,14 +80,14 @@ describe('unifiedDiff', () => {
     expect(await unifiedDiff('f', line)).toMatchObject({ isCut: true });
   });
 
-  it('goes through a long line once, however many changes it has', async () => {
+  it('goes through a long line once, however many splices lie in it', async () => {
     const line = `${'a'.repeat(150)}b`;
     const text = `${line.repeat(5000)}\n`.repeat(6);
     const both = await compared(text, [all('b', 'c')]);
     const started = process.cpuUsage().user;
     expect((await unifiedDiff('f', both)).isCut).toBe(true);
-    expect(both.changes).toHaveLength(30_000);
-    // looking for the ends of the line at each change took seconds
+    expect(both.splices).toHaveLength(30_000);
+    // looking for the ends of the line at each splice took seconds
     expect((process.cpuUsage().user - started) / 1e6).toBeLessThan(3);
   });
 });

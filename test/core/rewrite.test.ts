@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BytePatch, patched } from '../../src/core/byte-patch.ts';
 import type { RewriteOptions, Volume } from '../../src/core/core.ts';
+import { type BytePatch, patched } from '../../src/core/edits/byte-patch.ts';
 import type { OpenFile } from '../../src/tree/tree.ts';
 import { ACME, at, bodyOf, coreSite, failure, openVolume, put, singleCore, textAt } from '../support/core.ts';
 import { DATABASES } from '../support/databases.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { type Change, changesAt, composed } from '../../src/core/changes.ts';
-import { findOccurrences } from '../../src/core/occurrences.ts';
-import { applyEdits, type TextEdit } from '../../src/core/text-edits.ts';
+import { findOccurrences } from '../../src/core/edits/occurrences.ts';
+import { composed, type Splice, splicesAt } from '../../src/core/edits/splices.ts';
+import { applyEdits, type TextEdit } from '../../src/core/edits/text-edits.ts';
 import type { Entry } from '../../src/tree/entry.ts';
 import { at, failure } from '../support/core.ts';
 
@@ -12,15 +12,15 @@ async function edited(text: string, edits: readonly Partial<TextEdit>[], maxByte
   const content = Buffer.from(text);
   const whole = edits.map((edit) => ({ oldString: '', newString: '', replaceAll: false, ...edit }));
   const result = await applyEdits({ entry: entryOf(content), content, maxBytes, signal }, whole);
-  expect(replayed(content, result.content, result.changes)).toEqual(result.content);
+  expect(replayed(content, result.content, result.splices)).toEqual(result.content);
   return result.content.toString();
 }
 
-/** The new content made of the old and the changes alone. */
-function replayed(before: Buffer, after: Buffer, changes: readonly Change[]): Buffer {
+/** The new content made of the old and the splices alone. */
+function replayed(before: Buffer, after: Buffer, splices: readonly Splice[]): Buffer {
   let [kept, made] = [0, 0];
   const parts: Buffer[] = [];
-  for (const { oldStart, oldEnd, newStart, newEnd } of changes) {
+  for (const { oldStart, oldEnd, newStart, newEnd } of splices) {
     expect(newStart - made).toBe(oldStart - kept);
     parts.push(before.subarray(kept, oldStart), after.subarray(newStart, newEnd));
     [kept, made] = [oldEnd, newEnd];
@@ -114,7 +114,7 @@ describe('applyEdits', () => {
   });
 });
 
-describe('changes', () => {
+describe('splices', () => {
   it('compose to what leads from the first content to the last', () => {
     const positions = fc
       .uniqueArray(fc.nat(12), { maxLength: 4 })
@@ -122,20 +122,20 @@ describe('changes', () => {
     const step = fc.record({ positions, gone: fc.integer({ min: 0, max: 4 }), come: fc.nat(6) });
     const property = fc.property(fc.array(step, { maxLength: 5 }), (steps) => {
       const before = Buffer.from(Array.from({ length: 60 }, (_, n) => n));
-      let [after, changes, mark]: [Buffer, readonly Change[], number] = [before, [], 100];
+      let [after, splices, mark]: [Buffer, readonly Splice[], number] = [before, [], 100];
       for (const { positions: all, gone, come } of steps) {
         const fitting = all.filter((position) => position + gone <= after.length);
-        const next = changesAt(fitting, gone, come);
+        const next = splicesAt(fitting, gone, come);
         const middle = after;
         const parts = next.map(({ oldEnd }, n) =>
           Buffer.concat([Buffer.alloc(come, mark++), middle.subarray(oldEnd, next[n + 1]?.oldStart ?? middle.length)]),
         );
         after = Buffer.concat([middle.subarray(0, next[0]?.oldStart ?? middle.length), ...parts]);
-        changes = composed(changes, next);
+        splices = composed(splices, next);
       }
-      expect(replayed(before, after, changes)).toEqual(after);
-      for (const [n, change] of changes.entries()) {
-        expect(change.oldStart).toBeGreaterThan(changes[n - 1]?.oldEnd ?? -1);
+      expect(replayed(before, after, splices)).toEqual(after);
+      for (const [n, splice] of splices.entries()) {
+        expect(splice.oldStart).toBeGreaterThan(splices[n - 1]?.oldEnd ?? -1);
       }
     });
     fc.assert(property, { numRuns: 1000 });

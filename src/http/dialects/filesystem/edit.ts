@@ -1,5 +1,5 @@
 import type { Core } from '../../../core/core.ts';
-import { editFile } from '../../../core/edit-file.ts';
+import { editFile } from '../../../core/edits/edit-file.ts';
 import { parsePath } from '../../../tree/path.ts';
 import type { Route } from '../../call.ts';
 import { etagOf, expectedBy } from '../../verbs/conditions.ts';

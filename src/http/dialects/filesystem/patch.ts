@@ -1,5 +1,5 @@
-import { type BytePatch, patched } from '../../../core/byte-patch.ts';
 import type { Core } from '../../../core/core.ts';
+import { type BytePatch, patched } from '../../../core/edits/byte-patch.ts';
 import { FsError } from '../../../errors.ts';
 import type { Route } from '../../call.ts';
 import { etagOf, expectedBy } from '../../verbs/conditions.ts';

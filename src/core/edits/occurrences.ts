@@ -9,7 +9,7 @@ export interface Occurrences {
   readonly positions: readonly number[];
 }
 
-export interface Search {
+export interface OccurrenceOptions {
   /** The byte to begin at. */
   readonly from: number;
   /** Whether one may begin inside another: "aa" is twice in "aaa", or once. */
@@ -24,7 +24,7 @@ export interface Search {
  * event loop to others. `Buffer.indexOf` is faster on most texts, and takes seconds on some that a hostile client can send.
  * @throws what the signal was aborted with
  */
-export async function findOccurrences(text: Buffer, wanted: Buffer, search: Search): Promise<Occurrences> {
+export async function findOccurrences(text: Buffer, wanted: Buffer, options: OccurrenceOptions): Promise<Occurrences> {
   const borders = bordersOf(wanted);
   const positions: number[] = [];
   let count = 0;
@@ -35,13 +35,13 @@ export async function findOccurrences(text: Buffer, wanted: Buffer, search: Sear
       if (text[at] === wanted[matched]) matched += 1;
       if (matched < wanted.length) continue;
       count += 1;
-      if (positions.length < search.keep) positions.push(at + 1 - wanted.length);
-      matched = search.overlapping ? (borders[matched - 1] ?? 0) : 0;
+      if (positions.length < options.keep) positions.push(at + 1 - wanted.length);
+      matched = options.overlapping ? (borders[matched - 1] ?? 0) : 0;
     }
   };
-  for (let start = search.from; start < text.length; start += STEP_BYTES) {
-    if (start > search.from) await breathe();
-    search.signal.throwIfAborted();
+  for (let start = options.from; start < text.length; start += STEP_BYTES) {
+    if (start > options.from) await breathe();
+    options.signal.throwIfAborted();
     step(start, Math.min(text.length, start + STEP_BYTES));
   }
   return { count, positions };

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { FsError } from '../errors.ts';
-import type { Entry } from '../tree/entry.ts';
-import { display, type TreePath } from '../tree/path.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import type { NewContent, RewriteOptions, Volume } from './core.ts';
+import { FsError } from '../../errors.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { display, type TreePath } from '../../tree/path.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import type { NewContent, RewriteOptions, Volume } from '../core.ts';
+import { demandInPlace, openCurrent } from '../rewrite.ts';
 import { type UnifiedDiff, unifiedDiff } from './edit-diff.ts';
-import { demandInPlace, openCurrent } from './rewrite.ts';
 import { applyEdits, type TextEdit } from './text-edits.ts';
 
 export interface EditOptions extends RewriteOptions {
@@ -57,8 +57,8 @@ async function edited(file: OpenFile, edits: readonly TextEdit[], { maxBytes, si
   const { entry } = file;
   const before = await file.bytes(maxBytes);
   demandText(before, entry);
-  const { content, occurrences, changes } = await applyEdits({ entry, content: before, maxBytes, signal }, edits);
-  const diff = await unifiedDiff(display(entry.path), { before, after: content, changes });
+  const { content, occurrences, splices } = await applyEdits({ entry, content: before, maxBytes, signal }, edits);
+  const diff = await unifiedDiff(display(entry.path), { before, after: content, splices });
   return { chunks: slicesOf(content), bytes: content.length, occurrences, diff };
 }
 

@@ -1,13 +1,13 @@
 /** A stretch of an old content that a new one has something else for; byte offsets, the ends not included. */
-export interface Change {
+export interface Splice {
   readonly oldStart: number;
   readonly oldEnd: number;
   readonly newStart: number;
   readonly newEnd: number;
 }
 
-/** The changes by which `count` stretches of `gone` bytes at these positions become `come` bytes each. */
-export function changesAt(positions: readonly number[], gone: number, come: number): readonly Change[] {
+/** The splices by which `count` stretches of `gone` bytes at these positions become `come` bytes each. */
+export function splicesAt(positions: readonly number[], gone: number, come: number): readonly Splice[] {
   return positions.map((oldStart, n) => {
     const newStart = oldStart + n * (come - gone);
     return { oldStart, oldEnd: oldStart + gone, newStart, newEnd: newStart + come };
@@ -15,13 +15,13 @@ export function changesAt(positions: readonly number[], gone: number, come: numb
 }
 
 /**
- * What `first` and then `second` come to: the changes from the content before both to that after both. Each list is in
+ * What `first` and then `second` come to: the splices from the content before both to that after both. Each list is in
  * order and without overlaps, and so is the result; stretches that touch become one.
  */
-export function composed(first: readonly Change[], second: readonly Change[]): readonly Change[] {
-  const result: Change[] = [];
+export function composed(first: readonly Splice[], second: readonly Splice[]): readonly Splice[] {
+  const result: Splice[] = [];
   let [n, m] = [0, 0];
-  // How far the content between the two lies behind the old one, and the new one behind that, after the changes seen so far
+  // How far the content between the two lies behind the old one, and the new one behind that, after the splices seen so far
   let [shift, newShift] = [0, 0];
   while (n < first.length || m < second.length) {
     const start = Math.min(first[n]?.newStart ?? Infinity, second[m]?.oldStart ?? Infinity);

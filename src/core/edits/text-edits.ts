@@ -1,9 +1,9 @@
-import { FsError } from '../errors.ts';
-import type { Entry } from '../tree/entry.ts';
-import { display } from '../tree/path.ts';
-import { type Change, changesAt, composed } from './changes.ts';
+import { FsError } from '../../errors.ts';
+import type { Entry } from '../../tree/entry.ts';
+import { display } from '../../tree/path.ts';
+import { demandInPlace } from '../rewrite.ts';
 import { findOccurrences } from './occurrences.ts';
-import { demandInPlace } from './rewrite.ts';
+import { composed, type Splice, splicesAt } from './splices.ts';
 
 /** One exact replacement. Both strings are well-formed; `oldString` is not empty. */
 export interface TextEdit {
@@ -26,7 +26,7 @@ export interface Edited {
   /** How many replacements were made, of all edits together. */
   readonly occurrences: number;
   /** Where the new content differs from the old, in order. */
-  readonly changes: readonly Change[];
+  readonly splices: readonly Splice[];
 }
 
 const MAX_REPLACEMENTS = 100_000;
@@ -42,7 +42,7 @@ const MARK = Buffer.from(BYTE_ORDER_MARK);
  */
 export async function applyEdits(file: Editable, edits: readonly TextEdit[]): Promise<Edited> {
   const style = styleOf(file.content);
-  let edited: Edited = { content: file.content, occurrences: 0, changes: [] };
+  let edited: Edited = { content: file.content, occurrences: 0, splices: [] };
   for (const [n, edit] of edits.entries()) {
     const found = await find({ ...file, content: edited.content }, edit, style);
     if (found.count === 0 || (found.count > 1 && !edit.replaceAll))
@@ -72,10 +72,10 @@ interface Found {
 }
 
 async function find({ content, signal }: Editable, edit: TextEdit, style: Style): Promise<Found> {
-  const search = { from: style.textStart, overlapping: !edit.replaceAll, keep: MAX_REPLACEMENTS, signal };
+  const options = { from: style.textStart, overlapping: !edit.replaceAll, keep: MAX_REPLACEMENTS, signal };
   let found: Found | null = null;
   for (const [gone, come] of spellingsOf(edit, style)) {
-    found = { gone, come, ...(await findOccurrences(content, gone, search)) };
+    found = { gone, come, ...(await findOccurrences(content, gone, options)) };
     if (found.count > 0) break;
   }
   if (found === null) throw new Error('an edit has a spelling');
@@ -124,6 +124,6 @@ function replaced({ entry, maxBytes }: Editable, before: Edited, { gone, come, c
   return {
     content: Buffer.concat(pieces),
     occurrences: before.occurrences + count,
-    changes: composed(before.changes, changesAt(positions, gone.length, come.length)),
+    splices: composed(before.splices, splicesAt(positions, gone.length, come.length)),
   };
 }

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { FILE_HEADERS_ONLY, formatPatch, type StructuredPatchHunk, structuredPatch } from 'diff';
-import type { Change } from './changes.ts';
+import type { Splice } from './splices.ts';
 
 /** A unified diff for people and for `patch`. */
 export interface UnifiedDiff {
@@ -13,7 +13,7 @@ export interface UnifiedDiff {
 export interface Compared {
   readonly before: Buffer;
   readonly after: Buffer;
-  readonly changes: readonly Change[];
+  readonly splices: readonly Splice[];
 }
 
 const NEWLINE = 0x0a;
@@ -54,39 +54,39 @@ export async function unifiedDiff(path: string, compared: Compared): Promise<Uni
   return { text: formatPatch({ ...names, hunks }, FILE_HEADERS_ONLY), isCut };
 }
 
-function textOf(content: Buffer, stretch: Change, side: 'old' | 'new'): string {
+function textOf(content: Buffer, stretch: Splice, side: 'old' | 'new'): string {
   return side === 'old'
     ? content.toString('utf8', stretch.oldStart, stretch.oldEnd)
     : content.toString('utf8', stretch.newStart, stretch.newEnd);
 }
 
 /** A stretch that may still grow. */
-interface Open extends Change {
-  /** Where the line ends that the last change ends in: what is changed before it needs no look at the lines again. */
+interface Open extends Splice {
+  /** Where the line ends that the last splice ends in: what is changed before it needs no look at the lines again. */
   readonly lineEnd: number;
 }
 
-/** The changes widened to whole lines and the lines around them; those that meet are one. */
-function* stretchesOf({ before, changes }: Compared): Generator<Change> {
+/** The splices widened to whole lines and the lines around them; those that meet are one. */
+function* stretchesOf({ before, splices }: Compared): Generator<Splice> {
   let open: Open | null = null;
-  for (const change of changes) {
-    const next: Open = widened(before, change, open);
+  for (const splice of splices) {
+    const next: Open = widened(before, splice, open);
     if (open !== null && next.oldStart !== open.oldStart) yield open;
     open = next;
   }
   if (open !== null) yield open;
 }
 
-/** The stretch of a change: the open one, grown, where they meet. Each line is gone through a few times, however many changes it has. */
-function widened(before: Buffer, change: Change, open: Open | null): Open {
-  const isSameLine = open !== null && change.oldEnd < open.lineEnd;
-  const lineEnd = isSameLine ? open.lineEnd : endOfLine(before, change.oldEnd);
+/** The stretch of a splice: the open one, grown, where they meet. Each line is gone through a few times, however many splices it has. */
+function widened(before: Buffer, splice: Splice, open: Open | null): Open {
+  const isSameLine = open !== null && splice.oldEnd < open.lineEnd;
+  const lineEnd = isSameLine ? open.lineEnd : endOfLine(before, splice.oldEnd);
   const oldEnd = isSameLine ? open.oldEnd : linesDown(before, lineEnd);
-  const end = { oldEnd, newEnd: change.newEnd + oldEnd - change.oldEnd, lineEnd };
-  if (open !== null && change.oldStart <= open.oldEnd) return { ...open, ...end };
-  const oldStart = linesUp(before, change.oldStart);
+  const end = { oldEnd, newEnd: splice.newEnd + oldEnd - splice.oldEnd, lineEnd };
+  if (open !== null && splice.oldStart <= open.oldEnd) return { ...open, ...end };
+  const oldStart = linesUp(before, splice.oldStart);
   if (open !== null && oldStart <= open.oldEnd) return { ...open, ...end };
-  return { oldStart, newStart: change.newStart - (change.oldStart - oldStart), ...end };
+  return { oldStart, newStart: splice.newStart - (splice.oldStart - oldStart), ...end };
 }
 
 /** The start of the line that is as far above that of the byte at `from` as context reaches. */

@@ -1,7 +1,7 @@
-import { FsError } from '../errors.ts';
-import { display, type TreePath } from '../tree/path.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import type { NewContent } from './core.ts';
+import { FsError } from '../../errors.ts';
+import { display, type TreePath } from '../../tree/path.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import type { NewContent } from '../core.ts';
 
 /** A change to the bytes of a file, whatever they mean. Positions count from 0. */
 export type BytePatch =
