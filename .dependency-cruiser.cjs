@@ -70,11 +70,11 @@ module.exports = {
     confined('kysely-only-in-db', packages('kysely'), ['^src/db/']),
     confined('chokidar-only-in-watch', packages('chokidar'), ['^src/tree/watch-worker\\.ts$']),
     confined('diff-only-in-edits', packages('diff'), ['^src/core/edits/edit-diff\\.ts$']),
-    confined('archivers-only-in-archive', packages('archiver', 'yauzl', 'unzipper', 'tar', 'tar-stream'), [
-      '^src/archive/',
-    ]),
+    confined('archivers-only-in-archive', packages('archiver', 'yauzl'), ['^src/archive/']),
     confined('calls-out-only-in-web', packages('undici', 'ipaddr\\.js'), ['^src/web/']),
-    confined('search-engines-in-place', packages('piscina', 're2js'), ['^src/core/search/(searches|line-expression)\\.ts$']),
+    confined('search-engines-in-place', packages('piscina', 're2js'), [
+      '^src/core/search/(searches|line-expression)\\.ts$',
+    ]),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
   ],
   options: {

@@ -11,7 +11,7 @@ export type NewChange = Omit<StoredChange, 'seq'>;
 export type StoredFeed = Pick<FeedRow, 'epoch' | 'next' | 'asked_at'>;
 
 /** How many changes a feed keeps at least; who is further behind is told so. Some hundred more may stay for a while. */
-export const CHANGES_KEPT = 100_000;
+const CHANGES_KEPT = 100_000;
 const TRIM_EVERY = 1000;
 const ROWS_PER_INSERT = 300;
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { makeTree, type TemporaryHome, temporaryHome } from '../support/tree.ts';
 
 /** Recognised in any answer: the content outside by its words, a description of it by its size. */
-export const SECRET = 'SECRET'.repeat(1111);
+const SECRET = 'SECRET'.repeat(1111);
 /** A name that is only outside. */
 export const CANARY = 'canary';
 
