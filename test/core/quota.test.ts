@@ -202,7 +202,13 @@ for (const kind of DATABASES) {
     it('keeps some of the disk free', async () => {
       await using one = await singleCore(kind, { limits: { diskReserveBytes: 1e18 } });
       const volume = await openVolume(one);
+      const home = await one.root.open(['tenants', ACME, 'store']);
+      await home.tree.mkdir(at('made'));
       expect(await failure(put(volume, 'f', 1))).toMatchObject({ code: 'quota_exceeded' });
+      expect(await failure(volume.mkdir(at('d')))).toMatchObject({ code: 'quota_exceeded' });
+      expect(await pathsOf(volume)).toEqual(['made/']);
+      await volume.chmod(at('made'), 0o700);
+      await volume.remove(at('made'), { recursive: true });
       expect(await pathsOf(volume)).toEqual([]);
     });
 
