@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { openDatabase } from '../../src/db/drivers.ts';
+import { MIGRATIONS } from '../../src/db/migrations/index.ts';
 import { DATABASES, type TestDatabase } from '../support/databases.ts';
 
 for (const kind of DATABASES) {
@@ -16,7 +17,7 @@ for (const kind of DATABASES) {
       const opened = await Promise.all(Array.from({ length: 4 }, () => openDatabase(database.url)));
       for (const one of opened) await one.ping();
       const applied = await sql`select name from migrations`.execute(fresh.db);
-      expect(applied.rows).toEqual([{ name: '0001-tables' }, { name: '0003-tags' }]);
+      expect(applied.rows).toEqual(MIGRATIONS.map(({ name }) => ({ name })));
       for (const one of [fresh, ...opened]) await one.close();
     });
 
@@ -73,6 +74,9 @@ async function dropEverything(db: Awaited<ReturnType<typeof openDatabase>>['db']
     'agents',
     'keys',
     'tags',
+    'feeds',
+    'changes',
+    'watches',
     'attributes',
     'usage',
     'holds',

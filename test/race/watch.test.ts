@@ -14,7 +14,8 @@ const PAUSE_MS = 10;
 const TRY_MS = 4000;
 const TRIES = 12;
 const PATIENCE_MS = 20_000;
-const STILL_MS = 1000;
+/** A stall no busy machine makes: the plain watcher stands still for longer, the daemon's event loop never does. */
+const STILL_MS = 2500;
 
 /** True when a watcher without a guard told the name of something outside; it has a few seconds to be led there. */
 async function isLedAstray(home: TemporaryHome): Promise<boolean> {
