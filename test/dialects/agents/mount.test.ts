@@ -1,14 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { createRequire } from 'node:module';
+import yaml from 'yaml';
 import type { Mount } from '../../../src/core/core.ts';
 import { snippetsOf } from '../../../src/http/dialects/agents/snippets.ts';
 import { startTestDaemon, type TestDaemon } from '../../support/daemon.ts';
 import { expectGolden, makeWorld, type World } from '../../support/scenario.ts';
-
-/** The reader of YAML that comes with the library that writes our OpenAPI document. */
-const yaml: { parse(text: string): unknown } = createRequire(import.meta.resolve('@asteasolutions/zod-to-openapi'))(
-  'yaml',
-);
 
 /** Paths that break out of a careless quotation. */
 const HOSTILE = [
