@@ -22,5 +22,6 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // Jest's own default leaves one of two cores idle.
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // Far above what any test takes: a busy machine is no reason to fail.
+  testTimeout: 60_000,
 };

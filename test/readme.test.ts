@@ -70,5 +70,5 @@ describe('the README', () => {
       await new Promise((resolve) => daemon.once('exit', resolve));
       await rm(clone, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

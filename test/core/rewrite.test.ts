@@ -29,7 +29,7 @@ for (const kind of DATABASES) {
         const kept = (await textAt(volume, 'log')).split(/(?<=\n)/);
         expect(kept.toSorted()).toEqual(lines.toSorted());
       }
-    }, 30_000);
+    });
 
     it('would lose some of them as reading and then writing does', async () => {
       await using one = await singleCore(kind);

@@ -45,7 +45,7 @@ async function expectSeeded(fleet: Fleet): Promise<void> {
 /** What became of the start that the kill interrupted. */
 async function settledRun(fleet: Fleet): Promise<RunBody | null> {
   const newest = async () => (await fleet.json<{ runs: RunBody[] }>('/agent/a1/runs?limit=1')).runs[0] ?? null;
-  await until(async () => (await newest())?.status !== 'preparing', 'a run left preparing is rolled back', 10_000);
+  await until(async () => (await newest())?.status !== 'preparing', 'a run left preparing is rolled back', 20_000);
   return newest();
 }
 

@@ -69,7 +69,7 @@ describe('closing', () => {
     await until(() => working);
     const startedAt = performance.now();
     await frame.close(100);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     expect(await answer).toBe('');
   });
 
@@ -79,8 +79,8 @@ describe('closing', () => {
     const reader = answer.body?.getReader();
     expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('data: 1\n\n');
     const startedAt = performance.now();
-    await Promise.all([frame.close(10_000), reader?.read().catch(() => undefined)]);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+    await Promise.all([frame.close(40_000), reader?.read().catch(() => undefined)]);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     expect(isTicking).toBe(false);
   });
 });

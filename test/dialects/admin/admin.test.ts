@@ -190,7 +190,7 @@ const KEYS: readonly Scenario[] = [
       const asked = () => as('nobody').does('GET /api/v1/files', { headers: { 'x-api-key': key } });
       expect((await asked()).status).toBe(200);
       expect((await as(ADMIN).does(`DELETE /admin/tenants/${tenant}/keys/${id}`)).status).toBe(204);
-      await until(async () => (await asked()).status === 401, 'the key is refused', 5000);
+      await until(async () => (await asked()).status === 401, 'the key is refused', 10_000);
       expect((await as(ADMIN).does(`DELETE /admin/tenants/${tenant}/keys/no-such-key`)).status).toBe(404);
       expect((await as(ADMIN).does(`GET /admin/tenants/${tenant}/keys`)).body).toEqual({ keys: [] });
     },

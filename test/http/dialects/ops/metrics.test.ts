@@ -91,5 +91,5 @@ describe('ops.metrics', () => {
     await owner.makesAgent('a1', { expires_after: 1 });
     const swept = () => metric(world, 'workspaced_swept_total{kind="agent"}');
     await until(async () => (await swept()) === 1, 'the sweeping of an expired workspace', 20_000);
-  }, 30_000);
+  });
 });
