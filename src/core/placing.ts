@@ -1,4 +1,5 @@
 import { FsError } from '../errors.ts';
+import { Ancestry } from '../tree/ancestry.ts';
 import type { Count, Entry } from '../tree/entry.ts';
 import { demandCreatable, display, parentOf, type TreePath } from '../tree/path.ts';
 import type { Placeable } from '../tree/staging.ts';
@@ -87,10 +88,10 @@ function demandDistinct(landings: readonly Landing[]): void {
     seen.add(path);
   }
   if (seen.size === 1) return;
+  const named = new Ancestry<TreePath | null>(null, (above, dir) => (seen.has(dir) ? dir : above));
   for (const { path } of landings) {
-    for (let dir = parentOf(path); dir !== ''; dir = parentOf(dir)) {
-      if (seen.has(dir)) throw inConflict(dir, 'is named both as a file and as a directory');
-    }
+    const dir = named.above(path);
+    if (dir !== null) throw inConflict(dir, 'is named both as a file and as a directory');
   }
 }
 

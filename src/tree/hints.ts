@@ -1,3 +1,4 @@
+import { Ancestry } from './ancestry.ts';
 import { isAbsence } from './beneath.ts';
 import type { Entry } from './entry.ts';
 import { nameOf, parentOf, ROOT, type TreePath } from './path.ts';
@@ -97,12 +98,7 @@ export class Hints {
   /** One pass for all directories that went. */
   #forgetBelow(gone: ReadonlySet<TreePath>): void {
     if (gone.size === 0) return;
-    for (const path of this.#seen.keys()) {
-      for (let dir = parentOf(path); dir !== ROOT; dir = parentOf(dir)) {
-        if (!gone.has(dir)) continue;
-        this.#forget(path);
-        break;
-      }
-    }
+    const went = new Ancestry<boolean>(false, (above, dir) => above || gone.has(dir));
+    for (const path of this.#seen.keys()) if (path !== ROOT && went.above(path)) this.#forget(path);
   }
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ArchiveMember } from '../../archive/format.ts';
 import { FsError } from '../../errors.ts';
+import { Ancestry } from '../../tree/ancestry.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { display, isWithin, parentOf, ROOT, relativeTo, type TreePath } from '../../tree/path.ts';
 import type { OpenFile } from '../../tree/tree.ts';
@@ -40,13 +41,8 @@ export async function select(volume: ReadVolume, paths: readonly TreePath[]): Pr
 
 function outermost(paths: readonly TreePath[]): readonly TreePath[] {
   const all = new Set(paths);
-  return [...all].filter((path) => {
-    for (let dir = path; dir !== ROOT; ) {
-      dir = parentOf(dir);
-      if (all.has(dir)) return false;
-    }
-    return true;
-  });
+  const covered = new Ancestry<boolean>(false, (above, dir) => above || all.has(dir));
+  return [...all].filter((path) => path === ROOT || !covered.above(path));
 }
 
 function commonDirectory(one: TreePath, other: TreePath): TreePath {

@@ -2,8 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { pageChanges, type StoredChange } from '../../db/changes.ts';
 import type { Database } from '../../db/schema.ts';
 import { inTransaction } from '../../db/transaction.ts';
+import { Ancestry } from '../../tree/ancestry.ts';
 import { changedNs, type Entry } from '../../tree/entry.ts';
-import { parentOf, ROOT, type TreePath } from '../../tree/path.ts';
+import type { TreePath } from '../../tree/path.ts';
 import type { DiskChange } from '../../tree/watch.ts';
 import { type Account, lockName } from '../account.ts';
 import { atMost } from '../at-most.ts';
@@ -40,6 +41,12 @@ interface Arrival {
   readonly changedNs: bigint;
 }
 
+/** Of the directories above a path: the number of the last that went, and all that came whole. */
+interface Above {
+  readonly went: Ancestry<number>;
+  readonly came: Ancestry<readonly Arrival[]>;
+}
+
 /**
  * Tells a feed what a watcher saw on the disk, but for what the feed tells already: most of what is seen was done through the
  * daemon, by this process or another. It knows by reading the feed as it grows, and by comparing versions.
@@ -63,7 +70,8 @@ export class DiskNews {
     const paths = changes.map(({ path }) => path);
     await atMost(PATIENCE_MS, locks.released(lockName(account), paths));
     await this.#read();
-    const told = withoutContent(changes).flatMap((change) => this.#toldOf(change) ?? []);
+    const above = this.#above();
+    const told = withoutContent(changes).flatMap((change) => this.#toldOf(change, above) ?? []);
     if (told.length === 0) return;
     await inTransaction(db, (tx) => news.record(tx, account, told, 'disk'));
     news.wake(account);
@@ -93,45 +101,42 @@ export class DiskNews {
     this.#went.set(left, seq);
   }
 
-  #toldOf({ path, entry, before }: DiskChange): Told | null {
+  /** What is known of the directories above the paths of one batch. */
+  #above(): Above {
+    return {
+      went: new Ancestry<number>(0, (above, dir) => Math.max(above, this.#went.get(dir) ?? 0)),
+      came: new Ancestry<readonly Arrival[]>([], (above, dir) => {
+        const arrival = this.#came.get(dir);
+        return arrival === undefined ? above : [...above, arrival];
+      }),
+    };
+  }
+
+  #toldOf({ path, entry, before }: DiskChange, above: Above): Told | null {
     const known = this.#known.get(path);
     const wasThere = known?.isThere ?? before !== null;
     if (entry === null) {
-      if (!wasThere || this.#wentWithParent(path, known)) return null;
+      if (!wasThere || above.went.above(path) > (known?.seq ?? 0)) return null;
       return { type: 'deleted', path, isDirectory: known?.isDirectory ?? before === 'directory', entry };
     }
     const isDirectory = entry.kind === 'directory';
     const wasDirectory = known?.isThere === true ? known.isDirectory : before === 'directory';
     // Its times change with whatever is put into it, and that is told.
     if (isDirectory && wasThere && wasDirectory) return null;
-    if (known?.version === entry.version || this.#cameWithParent(entry, known)) return null;
+    if (known?.version === entry.version || cameWithParent(entry, known, above)) return null;
     return { type: wasThere ? 'modified' : 'created', path, isDirectory, entry };
   }
+}
 
-  #wentWithParent(path: TreePath, known: Known | undefined): boolean {
-    return someAbove(path, (dir) => (this.#went.get(dir) ?? 0) > (known?.seq ?? 0));
-  }
-
-  /** Its inode was as it is now when the directory came. */
-  #cameWithParent(entry: Entry, known: Known | undefined): boolean {
-    const changed = changedNs(entry.version);
-    return someAbove(entry.path, (dir) => {
-      const arrival = this.#came.get(dir);
-      return arrival !== undefined && arrival.seq > (known?.seq ?? 0) && changed < arrival.changedNs;
-    });
-  }
+/** Its inode was as it is now when the directory came. */
+function cameWithParent({ path, version }: Entry, known: Known | undefined, { came }: Above): boolean {
+  const changed = changedNs(version);
+  return came.above(path).some((arrival) => arrival.seq > (known?.seq ?? 0) && changed < arrival.changedNs);
 }
 
 /** What went with its directory is told by the directory alone. */
 function withoutContent(changes: readonly DiskChange[]): readonly DiskChange[] {
   const gone = new Set(changes.flatMap(({ path, entry }) => (entry === null ? [path] : [])));
-  return changes.filter(({ path, entry }) => entry !== null || !someAbove(path, (dir) => gone.has(dir)));
-}
-
-function someAbove(path: TreePath, holds: (dir: TreePath) => boolean): boolean {
-  for (let dir = path; dir !== ROOT; ) {
-    dir = parentOf(dir);
-    if (holds(dir)) return true;
-  }
-  return false;
+  const went = new Ancestry<boolean>(false, (above, dir) => above || gone.has(dir));
+  return changes.filter(({ path, entry }) => entry !== null || !went.above(path));
 }
