@@ -11,7 +11,7 @@ import {
   type TreePath,
 } from '../../tree/path.ts';
 
-/** Entries of one archive, directories that only paths imply among them. */
+/** Entries of one archive, whatever they name, and directories that only paths imply. */
 const MAX_ENTRIES = 250_000;
 /** Characters of all their paths and targets together: they are kept until the end. */
 const MAX_LENGTH = 64 * 1024 * 1024;
@@ -41,16 +41,22 @@ export interface ArchiveLink {
 export class ArchiveEntries {
   readonly #kinds = new Map<TreePath, 'file' | 'directory' | 'link'>([[ROOT, 'directory']]);
   readonly #links: ArchiveLink[] = [];
+  /** Entries seen and directories implied. */
+  #count = 0;
   #length = 0;
 
   /** Null for the archive's own root, which is the destination. @throws invalid_request */
   admit(entry: ArchiveEntry): Admitted | null {
+    this.#demandFew(entry, 1);
     const path = pathOf(entry.name, entry.kind === 'directory', (what) => refused(entry, what));
+    // Nobody counts what is passed over: it could inflate without end.
+    if (entry.kind === 'directory' && (entry.size ?? 0) > 0) throw refused(entry, 'is a directory with content');
     if (path === ROOT) return null;
     if (entry.kind === 'other') {
       throw refused(entry, 'is a device, a pipe or something else that is no file, directory or link');
     }
     const parents = this.#missingParents(entry, path);
+    this.#demandFew(entry, parents.length);
     const kind = entry.kind === 'hardlink' ? 'file' : entry.kind === 'symlink' ? 'link' : entry.kind;
     const known = this.#kinds.get(path);
     if (known !== undefined && (known !== 'directory' || kind !== 'directory'))
@@ -62,14 +68,17 @@ export class ArchiveEntries {
     return { path, what: copyOf === null ? kind : { copyOf }, parents };
   }
 
-  /** Symbolic links, to be made after everything else. @throws invalid_request for one that leaves the destination */
-  links(): readonly ArchiveLink[] {
-    for (const { path, target } of this.#links) {
-      if (!this.#staysWithin(path, target)) {
-        throw refusal(shorten(path), `is a link to "${shorten(target)}", which leaves the destination`);
+  /**
+   * Symbolic links, to be made after everything else. Each is judged when its turn comes: for all at once, and as long as they
+   * can be, it would take many seconds. @throws invalid_request for one that leaves the destination
+   */
+  *links(): Generator<ArchiveLink> {
+    for (const link of this.#links) {
+      if (!this.#staysWithin(link.path, link.target)) {
+        throw refusal(shorten(link.path), `is a link to "${shorten(link.target)}", which leaves the destination`);
       }
+      yield link;
     }
-    return this.#links;
   }
 
   /**
@@ -107,10 +116,14 @@ export class ArchiveEntries {
   #remember(entry: ArchiveEntry, path: TreePath, kind: 'file' | 'directory' | 'link'): void {
     this.#kinds.set(path, kind);
     this.#length += path.length;
-    if (this.#kinds.size > MAX_ENTRIES) {
+    if (this.#length > MAX_LENGTH) throw refused(entry, `comes after more than ${MAX_LENGTH} characters of names`);
+  }
+
+  #demandFew(entry: ArchiveEntry, more: number): void {
+    this.#count += more;
+    if (this.#count > MAX_ENTRIES) {
       throw refused(entry, `is more than the ${MAX_ENTRIES} files and directories that one archive may have`);
     }
-    if (this.#length > MAX_LENGTH) throw refused(entry, `comes after more than ${MAX_LENGTH} characters of names`);
   }
 
   #rememberLink(path: TreePath, target: string): void {

@@ -107,6 +107,34 @@ describe('the entries of one archive', () => {
     expect(admit).toThrow(/^the archive's entry "24\d\d\/a\/.*…" is more than the 250000 files and directories/);
   });
 
+  it('are bounded in number where they name one directory again and again, or none', () => {
+    for (const name of ['./', 'd/']) {
+      const entries = new ArchiveEntries();
+      const admit = () => {
+        for (let n = 0; n <= 250_001; n += 1) entries.admit(entry(name, { kind: 'directory' }));
+      };
+      expect(admit).toThrow(/is more than the 250000 files and directories/);
+    }
+  });
+
+  it('are refused where a directory has content, which nobody would count', () => {
+    const bomb = entry('d/', { kind: 'directory', size: 1 });
+    expect(() => new ArchiveEntries().admit(bomb)).toThrow('is a directory with content; nothing was extracted');
+  });
+
+  it('are links that are judged one by one, so that others have a turn between them', () => {
+    const entries = new ArchiveEntries();
+    for (const [name, target] of [
+      ['a', 'b'],
+      ['c', '../..'],
+    ] as const) {
+      entries.admit(entry(name, { kind: 'symlink', target: Buffer.from(target) }));
+    }
+    const links = entries.links();
+    expect(links.next().value).toEqual({ path: 'a', target: 'b' });
+    expect(() => links.next()).toThrow('which leaves the destination');
+  });
+
   it('are bounded in the length of all names and targets', () => {
     const entries = new ArchiveEntries();
     const target = Buffer.alloc(4000, 'x');
