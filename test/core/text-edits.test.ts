@@ -111,6 +111,27 @@ describe('applyEdits', () => {
       code: 'too_large',
       detail: { limit: 100_000, requested: 100_001 },
     });
+    const again = { oldString: 'b', newString: 'c', replaceAll: true };
+    expect(await failure(edited('a'.repeat(60_000), [many, again]))).toMatchObject({
+      code: 'too_large',
+      detail: { limit: 100_000, requested: 120_000 },
+    });
+  });
+
+  it('lets others have a turn between edits of a small file', async () => {
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      immediate = setImmediate(count);
+    };
+    let immediate = setImmediate(count);
+    const swaps = Array.from({ length: 20 }, (_, n) => ({
+      oldString: 'ab'[n % 2] ?? '',
+      newString: 'ab'[(n + 1) % 2] ?? '',
+    }));
+    await edited('a', swaps);
+    clearImmediate(immediate);
+    expect(turns).toBeGreaterThan(15);
   });
 });
 

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import { FsError } from '../../errors.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { display } from '../../tree/path.ts';
@@ -29,6 +30,7 @@ export interface Edited {
   readonly splices: readonly Splice[];
 }
 
+/** Of all edits: where each was made is kept until the end. */
 const MAX_REPLACEMENTS = 100_000;
 const BYTE_ORDER_MARK = '\ufeff';
 const MARK = Buffer.from(BYTE_ORDER_MARK);
@@ -38,12 +40,14 @@ const MARK = Buffer.from(BYTE_ORDER_MARK);
  * part of the text and stays. In a file whose first line ends with CRLF, `\n` in both strings stands for CRLF unless one of them has
  * `\r`; where that is not found, they are taken as they are.
  * @throws conflict for a text that is absent or not unique, with how often it occurs and the number of its edit, from 0;
- * too_large beyond `maxBytes` or 100,000 replacements
+ * too_large beyond `maxBytes`, or 100,000 replacements of all edits together
  */
 export async function applyEdits(file: Editable, edits: readonly TextEdit[]): Promise<Edited> {
   const style = styleOf(file.content);
   let edited: Edited = { content: file.content, occurrences: 0, splices: [] };
   for (const [n, edit] of edits.entries()) {
+    // A small file is searched in one step, and what the edits come to grows with every one of them.
+    if (n > 0) await breathe();
     const found = await find({ ...file, content: edited.content }, edit, style);
     if (found.count === 0 || (found.count > 1 && !edit.replaceAll))
       throw unfit(file.entry, found.count, n, edits.length);
@@ -106,11 +110,12 @@ function unfit(entry: Entry, count: number, n: number, of: number): FsError {
 }
 
 function replaced({ entry, maxBytes }: Editable, before: Edited, { gone, come, count, positions }: Found): Edited {
-  if (count > MAX_REPLACEMENTS) {
+  const requested = before.occurrences + count;
+  if (requested > MAX_REPLACEMENTS) {
     throw new FsError(
       'too_large',
-      `replace_all would replace ${count} times in ${display(entry.path)}; at most ${MAX_REPLACEMENTS} are made at once`,
-      { path: display(entry.path), limit: MAX_REPLACEMENTS, requested: count },
+      `the edits would replace ${requested} times in ${display(entry.path)}; at most ${MAX_REPLACEMENTS} are made at once`,
+      { path: display(entry.path), limit: MAX_REPLACEMENTS, requested },
     );
   }
   demandInPlace(entry, before.content.length + count * (come.length - gone.length), maxBytes);
