@@ -6,8 +6,9 @@ import { FsError } from '../errors.ts';
 import type { ObjectId, RunId } from '../ids.ts';
 import type { Entry } from '../tree/entry.ts';
 import { ROOT, type TreePath } from '../tree/path.ts';
+import { forEachOf } from '../tree/pool.ts';
+import { inBatches } from './batches.ts';
 import { captureFilter } from './capture-rules.ts';
-import { concurrently, inBatches } from './concurrently.ts';
 import type { ReadVolume } from './core.ts';
 import { keepOutput, type OutputKeeper, reasonOf, recordSkipped } from './keep-output.ts';
 import { BATCH, hashFile, settledVersion, UNREAD } from './manifest.ts';
@@ -94,7 +95,7 @@ async function considerAll(keeper: OutputKeeper, entries: readonly Entry[], how:
   const paths = entries.map((entry) => entry.path);
   const before = await findInManifest(parts.db, workspaceOf(run), paths);
   const outputs = await findOutputs(parts.db, run.id, paths);
-  await concurrently(entries, FILES_AT_ONCE, (entry) =>
+  await forEachOf(entries, FILES_AT_ONCE, (entry) =>
     consider(keeper, entry, before.get(entry.path) ?? null, outputs.get(entry.path) ?? null, how),
   );
 }

@@ -3,8 +3,8 @@ import type { StoredRun } from '../db/runs.ts';
 import { FsError } from '../errors.ts';
 import type { Entry } from '../tree/entry.ts';
 import { child, display, type TreePath } from '../tree/path.ts';
+import { mapOf } from '../tree/pool.ts';
 import type { Staged } from '../tree/staging.ts';
-import { concurrently } from './concurrently.ts';
 import type { Intake, ReadVolume, RunWanted, Seeded, Volume } from './core.ts';
 import { safeName } from './input-names.ts';
 import { findInputs, planInputs } from './inputs.ts';
@@ -88,7 +88,7 @@ export async function copyIn(
   const intake = volume.intake();
   try {
     await intake.reserve(need);
-    const staged = await concurrently(files, COPIES_AT_ONCE, (file) => stage(intake, file, signal));
+    const staged = await mapOf(files, COPIES_AT_ONCE, (file) => stage(intake, file, signal));
     const mode = onConflict === 'replace' ? 'upsert' : 'create';
     const placements = files.map(({ to }, n) => ({ path: to, staged: at(staged, n), mode }) as const);
     const entries = await intake.commit(placements, journal);

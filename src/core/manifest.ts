@@ -11,7 +11,8 @@ import type { Database } from '../db/schema.ts';
 import { FsError } from '../errors.ts';
 import type { Entry } from '../tree/entry.ts';
 import { ROOT, type TreePath } from '../tree/path.ts';
-import { concurrently, inBatches } from './concurrently.ts';
+import { mapOf } from '../tree/pool.ts';
+import { inBatches } from './batches.ts';
 import type { ReadVolume } from './core.ts';
 import { PathSet } from './path-set.ts';
 import { storedPath, WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
@@ -59,7 +60,7 @@ export async function takeManifest(
       batch.map((entry) => entry.path),
     );
     const changed = batch.filter((entry) => before.get(entry.path)?.version !== entry.version);
-    const files = await concurrently(changed, HASHES_AT_ONCE, (entry) =>
+    const files = await mapOf(changed, HASHES_AT_ONCE, (entry) =>
       describe(volume, entry, { known, now, isWorthReading }),
     );
     const recorded = files.filter((file) => file !== null);

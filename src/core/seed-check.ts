@@ -1,8 +1,8 @@
 import { FsError } from '../errors.ts';
 import type { Count, Entry } from '../tree/entry.ts';
 import { display, parentOf, ROOT, type TreePath } from '../tree/path.ts';
+import { mapOf } from '../tree/pool.ts';
 import { add, freedBy, NOTHING, subtract } from './account.ts';
-import { concurrently } from './concurrently.ts';
 import type { ReadVolume, RunWanted } from './core.ts';
 import type { PlannedFile } from './seed.ts';
 
@@ -27,7 +27,7 @@ export async function checkSeeds(
 ): Promise<CheckedSeeds> {
   demandDistinct(files);
   const directories = new Directories(workspace);
-  const existing = await concurrently(files, LOOKS_AT_ONCE, async ({ to }) =>
+  const existing = await mapOf(files, LOOKS_AT_ONCE, async ({ to }) =>
     (await directories.has(parentOf(to))) ? workspace.find(to) : null,
   );
   const kept: PlannedFile[] = [];
