@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { actor } from '../support/actor.ts';
-import { itNeeds, lackOf } from '../support/machine.ts';
+import { inNamespace, itNeeds, lackOf } from '../support/machine.ts';
 import { type DaemonProcess, startProcess, token } from '../support/process.ts';
 
 /** A daemon and an agent, each a process under a uid of its own, and what either can do with what the other made. */
@@ -26,16 +26,7 @@ const powers = (...names: readonly string[]) => {
   return ['--inh-caps', all, '--ambient-caps', all];
 };
 /** Runs a command where SOURCE is mounted at TARGET, for it alone. */
-const inMount = (mount: string) => [
-  'unshare',
-  '--mount',
-  '--propagation',
-  'private',
-  'sh',
-  '-c',
-  `${mount} && cd "$2" && shift 2 && exec "$@"`,
-  'sh',
-];
+const inMount = (mount: string) => inNamespace(`${mount} && cd "$2" && shift 2 && exec "$@"`);
 const BIND = 'mount --bind -o nodev,nosuid "$1" "$2"';
 const MAPPED = `perl ${JSON.stringify(IDMAPPED_MOUNT)} "$1" "$2" ${DAEMON} ${AGENT}`;
 

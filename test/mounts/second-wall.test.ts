@@ -3,23 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { actor } from '../support/actor.ts';
-import { itNeeds, lackOf } from '../support/machine.ts';
+import { inNamespace, itNeeds, lackOf } from '../support/machine.ts';
 import { startProcess, token } from '../support/process.ts';
 
 /** Runs a command in a mount namespace in which the kernel follows no link in the directory, as docs/containers.md has it. */
 function behindWall(directory: string): readonly string[] {
   const mounts = 'mount --bind "$1" "$1" && mount -o remount,bind,nosymfollow,nodev,nosuid,noexec "$1"';
-  return [
-    'unshare',
-    '--mount',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    `${mounts} && shift && exec "$@"`,
-    'sh',
-    directory,
-  ];
+  return [...inNamespace(`${mounts} && shift && exec "$@"`), directory];
 }
 
 function lackOfWalls(): string | null {

@@ -22,3 +22,8 @@ export function lackOfDisks(): string | null {
   const tried = 'd=$(mktemp -d) && { mount -t tmpfs -o size=1m tmpfs "$d" && umount "$d"; s=$?; rmdir "$d"; exit $s; }';
   return lackOf('sh', '-c', tried);
 }
+
+/** Runs a script of `sh` with mounts that nobody else sees; its arguments follow. Needs root, or a user namespace around it. */
+export function inNamespace(script: string): readonly string[] {
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'];
+}
