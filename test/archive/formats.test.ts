@@ -17,6 +17,11 @@ describe('the list of formats', () => {
     ]);
   });
 
+  it('refuses to guess where a name ends like a format that is not written', () => {
+    expect(() => formatOfFile('x.tar.bz2')).toThrow('bzip2 archives are not made; name the file for one of zip');
+    expect(() => formatOfFile('X.RAR')).toThrow('RAR archives are not made');
+  });
+
   it('recognises each by its first bytes, and no two the same', async () => {
     for (const format of ARCHIVE_FORMATS) {
       const head = (await packed(format, [file('a', 'x')])).subarray(0, HEAD_BYTES);
