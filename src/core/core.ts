@@ -1,3 +1,4 @@
+import type { Edits } from './edits/edit-file.ts';
 import type { Changes } from './feeds/change-types.ts';
 import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
@@ -22,6 +23,7 @@ export interface Core {
   readonly agents: Agents;
   readonly volumes: Volumes;
   readonly attributes: Attributes;
+  readonly edits: Edits;
   readonly imports: Imports;
   readonly objects: Objects;
   readonly runs: Runs;

@@ -7,6 +7,7 @@ import { type Contents, openContents } from './contents.ts';
 import type { Core, FileObject } from './core.ts';
 import type { CoreParts } from './core-parts.ts';
 import { openDisk } from './disk.ts';
+import { openEdits } from './edits/edit-file.ts';
 import { openChanges } from './feeds/change-feed.ts';
 import { type Feeds, openFeeds } from './feeds/feeds.ts';
 import { type News, openNews } from './feeds/news.ts';
@@ -88,9 +89,10 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
   const imports = openImports({ volumes, web: parts.web });
   const [keys, attributes] = [openKeys({ db, clock }), openAttributes({ db, volumes, news })];
+  const edits = openEdits();
   const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
   const changes = openChanges({ db, clock, volumes, feeds });
-  return { tenants, keys, agents, volumes, attributes, imports, objects, runs, searches, changes, contents };
+  return { tenants, keys, agents, volumes, attributes, edits, imports, objects, runs, searches, changes, contents };
 }
 
 /**

@@ -53,8 +53,11 @@ export interface Volume extends ReadVolume {
   ): Promise<{ readonly entry: Entry; readonly content: C }>;
   /** A write in steps, for several files under one reservation that land together or not at all. */
   intake(): Intake;
-  /** A directory with all that is in it, made beside the tree and put in place at once. @throws exists where no directory can be */
-  assembly(at: TreePath): Promise<Assembly>;
+  /**
+   * A directory with all that is in it, made beside the tree and put in place at once. Waits for its turn first.
+   * @throws exists where no directory can be; rate_limited, unavailable where too many wait; the signal's reason
+   */
+  assembly(at: TreePath, signal: AbortSignal): Promise<Assembly>;
   mkdir(dir: TreePath): Promise<{ readonly entry: Entry; readonly created: boolean }>;
   /** Copies a file, link or whole directory, with modes, times and attributes. A directory appears in one step. */
   copy(from: TreePath, to: TreePath, options: RelocateOptions): Promise<Entry>;

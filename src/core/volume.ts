@@ -34,7 +34,7 @@ export function openVolume(parts: VolumeParts): Volume {
     write: (path, body, options) => writeFile(parts, path, body, options),
     rewrite: (path, change, options) => rewriteFile(parts, path, change, options),
     intake: () => openIntake(parts),
-    assembly: (at) => openAssembly(parts, at),
+    assembly: (at, signal) => openAssembly(parts, at, signal),
     mkdir: (dir) => makeDirectory(parts, dir),
     copy: (from, to, options) => copyEntry(parts, from, to, options),
     move: (from, to, options) => moveEntry(parts, from, to, options),

@@ -5,11 +5,13 @@ import { FsError } from '../errors.ts';
 import type { AgentId, TenantId } from '../ids.ts';
 import type { DataRoot, Home } from '../tree/root.ts';
 import { accountOf, homeOf, lockName } from './account.ts';
+import { ASSEMBLY_TURNS } from './archives/assembly.ts';
 import type { ReadVolume, Rescan, Volume, Volumes } from './core.ts';
 import type { News } from './feeds/news.ts';
 import type { Locks } from './locks.ts';
 import type { Quota } from './quota.ts';
 import type { Recounted, Recounts } from './recount.ts';
+import { Turns } from './turns.ts';
 import { openReadVolume, openVolume } from './volume.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
@@ -44,6 +46,7 @@ const MAX_KNOWN = 10_000;
 const KNOWN_MS = 2000;
 
 export function openVolumes(parts: VolumesParts): InnerVolumes {
+  const assemblies = new Turns(ASSEMBLY_TURNS);
   const known = new LRUCache<string, 'read' | 'write'>({ max: MAX_KNOWN, ttl: KNOWN_MS });
 
   async function admit(ref: VolumeRef, right: 'read' | 'write'): Promise<void> {
@@ -64,7 +67,7 @@ export function openVolumes(parts: VolumesParts): InnerVolumes {
     demandReach(grant, ref, right);
     await admit(ref, right);
     if (right === 'read') return openReadVolume({ ref, home: await home(ref) });
-    return openVolume(partsOf(parts, ref, await home(ref)));
+    return openVolume(partsOf({ ...parts, assemblies }, ref, await home(ref)));
   }
 
   return {
@@ -91,7 +94,7 @@ export function noWorkspace(agent: AgentId): FsError {
   return new FsError('not_found', `agent ${agent} has no workspace`, { path: agent });
 }
 
-function partsOf(parts: VolumesParts, ref: VolumeRef, home: Home): VolumeParts {
+function partsOf(parts: VolumesParts & Pick<VolumeParts, 'assemblies'>, ref: VolumeRef, home: Home): VolumeParts {
   const account = accountOf(ref);
   return {
     ref,
@@ -101,6 +104,7 @@ function partsOf(parts: VolumesParts, ref: VolumeRef, home: Home): VolumeParts {
     quota: parts.quota,
     locks: parts.locks,
     news: parts.news,
+    assemblies: parts.assemblies,
     db: parts.db,
     instance: parts.instance,
   };

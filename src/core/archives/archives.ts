@@ -117,7 +117,7 @@ export interface Extracted {
 export async function extractArchive(volume: Volume, wanted: ExtractWanted): Promise<Extracted> {
   const file = await volume.open(wanted.archive);
   try {
-    const assembly = await volume.assembly(wanted.destination);
+    const assembly = await volume.assembly(wanted.destination, wanted.signal);
     try {
       const extraction = new Extraction(assembly, file, wanted);
       const extracted = await extraction.run();

@@ -8,13 +8,29 @@ import { demandReplaceable } from '../copying.ts';
 import type { Assembly } from '../core.ts';
 import { type Landing, placeAll } from '../placing.ts';
 import { Room } from '../room.ts';
+import type { TurnLimits } from '../turns.ts';
 import type { VolumeParts } from '../volume-parts.ts';
 
-/** @throws exists, not_directory, symlink where something that is no directory is in the way */
-export async function openAssembly(parts: VolumeParts, at: TreePath): Promise<Assembly> {
+/** For assemblies: the names of a large archive, and where each is to go, are in memory until the end. */
+export const ASSEMBLY_TURNS: TurnLimits = {
+  what: 'extractions',
+  atOnce: 8,
+  perTenant: 2,
+  waiting: { atOnce: 64, perTenant: 16 },
+  retryAfterSeconds: 10,
+};
+
+/** @throws rate_limited, unavailable where too many wait for their turn; exists, not_directory, symlink where something that is no directory is in the way */
+export async function openAssembly(parts: VolumeParts, at: TreePath, signal: AbortSignal): Promise<Assembly> {
   if (at !== ROOT) demandCreatable(at);
-  demandDirectory(await parts.home.tree.find(at), at);
-  return new VolumeAssembly(parts, at, await parts.home.staging.directory(at));
+  const endTurn = await parts.assemblies.take(parts.account.tenant, signal);
+  try {
+    demandDirectory(await parts.home.tree.find(at), at);
+    return new VolumeAssembly(parts, at, await parts.home.staging.directory(at), endTurn);
+  } catch (error) {
+    endTurn();
+    throw error;
+  }
 }
 
 class VolumeAssembly implements Assembly {
@@ -22,12 +38,14 @@ class VolumeAssembly implements Assembly {
   readonly #at: TreePath;
   readonly #made: NewDirectory;
   readonly #room: Room;
+  readonly #endTurn: () => void;
   #claimed: Count = { bytes: 0, files: 1 };
 
-  constructor(parts: VolumeParts, at: TreePath, made: NewDirectory) {
+  constructor(parts: VolumeParts, at: TreePath, made: NewDirectory, endTurn: () => void) {
     this.#parts = parts;
     this.#at = at;
     this.#made = made;
+    this.#endTurn = endTurn;
     this.#room = new Room(parts.quota, parts.account);
   }
 
@@ -68,8 +86,12 @@ class VolumeAssembly implements Assembly {
   }
 
   async abort(): Promise<void> {
-    await this.#made.discard();
-    await this.#room.release();
+    try {
+      await this.#made.discard();
+      await this.#room.release();
+    } finally {
+      this.#endTurn();
+    }
   }
 
   /** The whole, or where a directory is there already each part that is new to it or replaces a file. */

@@ -5,6 +5,7 @@ import { display, type TreePath } from '../../tree/path.ts';
 import type { OpenFile } from '../../tree/tree.ts';
 import type { NewContent, RewriteOptions, Volume } from '../core.ts';
 import { demandInPlace, openCurrent } from '../rewrite.ts';
+import { type TurnLimits, Turns } from '../turns.ts';
 import { type UnifiedDiff, unifiedDiff } from './edit-diff.ts';
 import { applyEdits, type TextEdit } from './text-edits.ts';
 
@@ -23,14 +24,36 @@ export interface EditOutcome {
   readonly diff: UnifiedDiff;
 }
 
+/** Texts edited by one process. */
+export interface Edits {
+  /**
+   * Replaces text in a file, all of the edits or none; see applyEdits for what they mean and Volume.rewrite for what holds while
+   * they are made. Waits for its turn first: whatever is asked for, a few files at a time are in memory and on the event loop.
+   * @throws unsupported for a file that is not UTF-8, rate_limited or unavailable where too many wait, what applyEdits and
+   * Volume.rewrite throw, the signal's reason
+   */
+  edit(volume: Volume, path: TreePath, edits: readonly TextEdit[], options: EditOptions): Promise<EditOutcome>;
+}
+
+const TURNS: TurnLimits = {
+  what: 'edits',
+  atOnce: 4,
+  perTenant: 2,
+  waiting: { atOnce: 128, perTenant: 32 },
+  retryAfterSeconds: 2,
+};
 const CHUNK_BYTES = 256 * 1024;
 
-/**
- * Replaces text in a file, all of the edits or none; see applyEdits for what they mean and Volume.rewrite for what holds while
- * they are made. Holds the file two or three times in memory for as long as it takes.
- * @throws unsupported for a file that is not UTF-8, what applyEdits and Volume.rewrite throw
- */
-export async function editFile(
+export function openEdits(): Edits {
+  const turns = new Turns(TURNS);
+  return {
+    edit: (volume, path, edits, options) =>
+      turns.during(volume.ref.tenant, options.signal, () => editFile(volume, path, edits, options)),
+  };
+}
+
+/** Holds the file two or three times in memory for as long as it takes. */
+async function editFile(
   volume: Volume,
   path: TreePath,
   edits: readonly TextEdit[],

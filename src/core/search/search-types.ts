@@ -53,7 +53,7 @@ export interface Searches {
   /**
    * Looks through a volume in threads of its own, without the event loop. Files of which the first 8 KiB hold a NUL are binary,
    * and their content is not looked at. What changes meanwhile may or may not be seen. Whoever holds the volume may read it, so
-   * nothing else is asked. Ends soon after `signal`. @throws invalid_request (the pattern), not_found, symlink, special_file, unavailable (too many searches at once)
+   * nothing else is asked. Ends soon after `signal`. @throws invalid_request (the pattern), not_found, symlink, special_file, rate_limited, unavailable (too many searches at once)
    */
   find(volume: ReadVolume, query: SearchQuery, signal: AbortSignal): Promise<SearchAnswer>;
 }

@@ -5,6 +5,7 @@ import { FsError } from '../../errors.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { TreePath } from '../../tree/path.ts';
 import type { Home } from '../../tree/root.ts';
+import { type TurnLimits, Turns } from '../turns.ts';
 import type { Attributes, ReadVolume } from '../volume-types.ts';
 import { preparePattern } from './search-pattern.ts';
 import { isPartial, offerSeats, SearchState, searchMemory, stopSearch } from './search-state.ts';
@@ -42,8 +43,8 @@ const MIN_THREADS = 2;
 const MAX_THREADS = 4;
 /** Searches that take turns in one thread. */
 const TURNS = 4;
-/** With those that wait for a turn; one more is refused. */
-const MAX_SEARCHES = 64;
+/** With those that wait for a thread: one more is refused. */
+const LIMITS_AT_ONCE: TurnLimits = { what: 'searches', atOnce: 64, perTenant: 32, retryAfterSeconds: 2 };
 const RETRY_AFTER_SECONDS = 2;
 /** Of each thread: far more than its bounded queues need, so that none can take the daemon's memory. */
 const MAX_HEAP_MB = 192;
@@ -54,10 +55,10 @@ export function openSearches(parts: SearchParts): InnerSearches {
   const limits = { ...LIMITS, ...parts.limits };
   const threads = Math.min(MAX_THREADS, Math.max(MIN_THREADS, availableParallelism()));
   const running = new Set<SharedArrayBuffer>();
+  const turns = new Turns(LIMITS_AT_ONCE);
   let pool: Piscina<SearchTask, SearchOutcome> | null = null;
 
   async function find(volume: ReadVolume, query: SearchQuery, signal: AbortSignal): Promise<SearchAnswer> {
-    if (running.size >= MAX_SEARCHES) throw busy();
     const memory = searchMemory();
     running.add(memory);
     const stop = () => stopSearch(memory);
@@ -109,7 +110,7 @@ export function openSearches(parts: SearchParts): InnerSearches {
   }
 
   return {
-    find,
+    find: (volume, query, signal) => turns.during(volume.ref.tenant, signal, () => find(volume, query, signal)),
     async close() {
       for (const memory of running) stopSearch(memory);
       await pool?.destroy();
@@ -129,11 +130,6 @@ function openPool(threads: number): Piscina<SearchTask, SearchOutcome> {
     // The options of the process (such as --eval's) are not for these threads.
     execArgv: [],
   });
-}
-
-function busy(): FsError {
-  const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
-  return new FsError('unavailable', 'too many searches are under way; try again in a moment', detail);
 }
 
 /** @throws not_found, symlink, special_file, unreadable */

@@ -144,6 +144,8 @@ function extractRoute(tree: ArchiveTree): Route {
       404: { description: 'The archive or the workspace is missing.' },
       409: { description: 'Something is in the way; `overwrite` replaces files.' },
       413: { description: 'A file in it is larger than a file may be here.' },
+      429: { description: 'Too many extractions of this tenant wait for their turn.' },
+      503: { description: 'Too many extractions wait for their turn.' },
       507: { description: 'The quota is used up.' },
     },
     handle: async (call) => {

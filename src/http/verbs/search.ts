@@ -82,6 +82,7 @@ export const SEARCH: Pick<Route, 'summary' | 'body' | 'bodyKinds' | 'replies'> =
     200: { description: 'What was found, within limits of time, entries and bytes.', schema: searchReply },
     400: { description: 'A bad pattern, expression or path.' },
     404: { description: 'There is no such directory or file.' },
+    429: { description: 'Too many searches of this tenant are under way.' },
     503: { description: 'Too many searches are under way.' },
   },
 };

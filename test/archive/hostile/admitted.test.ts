@@ -91,6 +91,19 @@ describe('an archive is extracted', () => {
   });
 });
 
+describe('extractions that are refused', () => {
+  it('give their turns back', async () => {
+    await world.owner.writes('a1', 'evil', rawTar([named('../evil')]));
+    const refused = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        world.owner.does(EXTRACT, { json: { archive_path: 'evil', destination: 'out' } }),
+      ),
+    );
+    expect(refused.map(({ status }) => status)).toEqual(Array(5).fill(400));
+    expect(await extracted(rawTar([named('fine')]))).toEqual(['fine: fine']);
+  });
+});
+
 describe('the entries of one archive', () => {
   const entry = (name: string, more: Partial<ArchiveEntry> = {}): ArchiveEntry => ({
     ...{ name: Buffer.from(name), kind: 'file', size: 0, target: null, mode: null, modifiedAt: null },

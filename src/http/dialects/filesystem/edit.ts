@@ -1,5 +1,4 @@
 import type { Core } from '../../../core/core.ts';
-import { editFile } from '../../../core/edits/edit-file.ts';
 import { parsePath } from '../../../tree/path.ts';
 import type { Route } from '../../call.ts';
 import { etagOf, expectedBy } from '../../verbs/conditions.ts';
@@ -29,6 +28,8 @@ export function editRoute(core: Core, maxBytes: number): Route {
       412: { description: 'If-Match names another version.' },
       413: { description: 'The file is, or would be, larger than `EDIT_MAX_BYTES`.' },
       415: { description: 'The file is not UTF-8 text.' },
+      429: { description: 'Too many edits of this tenant wait for their turn.' },
+      503: { description: 'Too many edits wait for their turn.' },
       507: { description: 'The quota is used up; the old content is as it was.' },
     },
     handle: async (call) => {
@@ -36,7 +37,7 @@ export function editRoute(core: Core, maxBytes: number): Route {
       const target = parsePath(path);
       const volume = await openToChange(core, call);
       const options = { maxBytes, expected: expectedBy(call.conditions), dryRun, signal: call.signal };
-      const { entry, occurrences, diff } = await editFile(volume, target, edits.map(editOf), options);
+      const { entry, occurrences, diff } = await core.edits.edit(volume, target, edits.map(editOf), options);
       const etag = etagOf(entry);
       const cut = diff.isCut ? { diff_truncated: true } : {};
       return {
