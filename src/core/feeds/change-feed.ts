@@ -18,6 +18,9 @@ export interface ChangesParts {
 
 /** How many changes a listener is given at once. */
 const PAGE = 500;
+/** Rows read at once, and characters of paths after which a page ends: a single change can have eight thousand. */
+const ROWS_AT_ONCE = 500;
+const PAGE_CHARACTERS = 512 * 1024;
 /** How long a listener hears nothing before it is shown that the feed lives. */
 const SIGN_OF_LIFE_MS = 15_000;
 const ID = /^([0-9a-f]{12})-(0|[1-9]\d{0,14})$/;
@@ -86,12 +89,34 @@ async function pageAfter(
   // Begun anew since, or from before the database was restored from a copy.
   if (after.epoch !== end.epoch || after.seq > end.seq) return resyncAt(end, clock());
   if (after.seq === end.seq) return nothingAfter(after);
-  const rows = await pageChanges(db, account, after.seq, limit);
+  const rows = await rowsAfter(db, account, after.seq, limit);
   // The numbers have no gaps, so what is not there was removed: it was too old, or there were too many.
   if (rows[0]?.seq !== after.seq + 1) return resyncAt(end, clock());
   const changes = rows.map((row) => toChange(end.epoch, row));
   const next = changes.at(-1)?.id ?? formatId(after);
   return { changes, next, resync: changes.some(({ type }) => type === 'resync') };
+}
+
+/** Up to `limit` changes in order, fewer where their paths are long; those up to the first that is missing. */
+async function rowsAfter(
+  db: Database,
+  account: Account,
+  after: number,
+  limit: number,
+): Promise<readonly StoredChange[]> {
+  const rows: StoredChange[] = [];
+  let room = PAGE_CHARACTERS;
+  while (rows.length < limit && room > 0) {
+    const wanted = Math.min(ROWS_AT_ONCE, limit - rows.length);
+    const found = await pageChanges(db, account, after + rows.length, wanted);
+    for (const row of found) {
+      if (room <= 0 || row.seq !== after + rows.length + 1) return rows;
+      rows.push(row);
+      room -= row.path.length + (row.from_path?.length ?? 0);
+    }
+    if (found.length < wanted) break;
+  }
+  return rows;
 }
 
 function endOf({ epoch, next }: StoredFeed): Position {

@@ -44,7 +44,7 @@ const changesQuery = z.object({
     .min(1)
     .optional()
     .describe('The `next` of the call before. Without it: nothing, and where to begin.'),
-  limit: queryLimit(1000, 5000).describe('How many changes a page holds at most.'),
+  limit: queryLimit(1000, 5000).describe('How many changes a page holds at most; fewer where their paths are long.'),
 });
 
 /** `GET …/events`: what happens in a volume, as server-sent events. */
