@@ -1,4 +1,4 @@
-import type { Edits } from './edits/edit-file.ts';
+import type { Edits } from './edits/edit-types.ts';
 import type { Changes } from './feeds/change-types.ts';
 import type { Imports } from './import-types.ts';
 import type { Objects } from './object-types.ts';
@@ -7,6 +7,7 @@ import type { Searches } from './search/search-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
+export type * from './edits/edit-types.ts';
 export type * from './feeds/change-types.ts';
 export type * from './import-types.ts';
 export type * from './object-types.ts';

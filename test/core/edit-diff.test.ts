@@ -1,7 +1,8 @@
 import { applyPatch, parsePatch } from 'diff';
 import fc from 'fast-check';
 import { type Compared, unifiedDiff } from '../../src/core/edits/edit-diff.ts';
-import { applyEdits, type TextEdit } from '../../src/core/edits/text-edits.ts';
+import type { TextEdit } from '../../src/core/edits/edit-types.ts';
+import { applyEdits } from '../../src/core/edits/text-edits.ts';
 import type { Entry } from '../../src/tree/entry.ts';
 import { at } from '../support/core.ts';
 

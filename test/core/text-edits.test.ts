@@ -1,7 +1,8 @@
 import fc from 'fast-check';
+import type { TextEdit } from '../../src/core/edits/edit-types.ts';
 import { findOccurrences } from '../../src/core/edits/occurrences.ts';
 import { composed, type Splice, splicesAt } from '../../src/core/edits/splices.ts';
-import { applyEdits, type TextEdit } from '../../src/core/edits/text-edits.ts';
+import { applyEdits } from '../../src/core/edits/text-edits.ts';
 import type { Entry } from '../../src/tree/entry.ts';
 import { at, failure } from '../support/core.ts';
 

@@ -3,37 +3,12 @@ import { FsError } from '../../errors.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { display, type TreePath } from '../../tree/path.ts';
 import type { OpenFile } from '../../tree/tree.ts';
-import type { NewContent, RewriteOptions, Volume } from '../core.ts';
+import type { NewContent, Volume } from '../core.ts';
 import { demandInPlace, openCurrent } from '../rewrite.ts';
 import { type TurnLimits, Turns } from '../turns.ts';
-import { type UnifiedDiff, unifiedDiff } from './edit-diff.ts';
-import { applyEdits, type TextEdit } from './text-edits.ts';
-
-export interface EditOptions extends RewriteOptions {
-  /** Nothing is changed, and nothing is locked: the file may be another by the time it is edited. */
-  readonly dryRun: boolean;
-  /** Aborting it ends the work before anything is placed. */
-  readonly signal: AbortSignal;
-}
-
-export interface EditOutcome {
-  /** The file after the edits; as it is, in a dry run. */
-  readonly entry: Entry;
-  /** Replacements made, or that would be. */
-  readonly occurrences: number;
-  readonly diff: UnifiedDiff;
-}
-
-/** Texts edited by one process. */
-export interface Edits {
-  /**
-   * Replaces text in a file, all of the edits or none; see applyEdits for what they mean and Volume.rewrite for what holds while
-   * they are made. Waits for its turn first: whatever is asked for, a few files at a time are in memory and on the event loop.
-   * @throws unsupported for a file that is not UTF-8, rate_limited or unavailable where too many wait, what applyEdits and
-   * Volume.rewrite throw, the signal's reason
-   */
-  edit(volume: Volume, path: TreePath, edits: readonly TextEdit[], options: EditOptions): Promise<EditOutcome>;
-}
+import { unifiedDiff } from './edit-diff.ts';
+import type { EditOptions, EditOutcome, Edits, TextEdit } from './edit-types.ts';
+import { applyEdits } from './text-edits.ts';
 
 const TURNS: TurnLimits = {
   what: 'edits',
@@ -44,6 +19,7 @@ const TURNS: TurnLimits = {
 };
 const CHUNK_BYTES = 256 * 1024;
 
+/** See Edits. */
 export function openEdits(): Edits {
   const turns = new Turns(TURNS);
   return {

@@ -3,16 +3,9 @@ import { FsError } from '../../errors.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { display } from '../../tree/path.ts';
 import { demandInPlace } from '../rewrite.ts';
+import type { TextEdit } from './edit-types.ts';
 import { findOccurrences } from './occurrences.ts';
 import { composed, type Splice, splicesAt } from './splices.ts';
-
-/** One exact replacement. Both strings are well-formed; `oldString` is not empty. */
-export interface TextEdit {
-  readonly oldString: string;
-  readonly newString: string;
-  /** Every occurrence; otherwise there must be exactly one. */
-  readonly replaceAll: boolean;
-}
 
 /** A text file to be edited, its whole content, and what holds for the result. */
 export interface Editable {
