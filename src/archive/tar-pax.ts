@@ -1,5 +1,7 @@
 import { damaged } from './faults.ts';
 
+/** In one header. Honest ones have a few; a mebibyte of the smallest would keep the event loop for a tenth of a second. */
+const MAX_RECORDS = 4096;
 const EQUALS = 0x3d;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
@@ -7,7 +9,10 @@ const SPACE = 0x20;
 /** The records of a pax header, "27 path=some/long/name\n" after one another. Values are bytes. @throws invalid_request */
 export function decodePax(content: Buffer): ReadonlyMap<string, Buffer> {
   const records = new Map<string, Buffer>();
+  let count = 0;
   for (let at = 0; at < content.length; ) {
+    count += 1;
+    if (count > MAX_RECORDS) throw damaged(`an extended header has more than ${MAX_RECORDS} records`);
     const space = content.indexOf(SPACE, at);
     const length = /^[1-9][0-9]{0,9}$/.exec(content.toString('latin1', at, Math.max(at, space)));
     const end = length === null ? Number.NaN : at + Number(length[0]);
