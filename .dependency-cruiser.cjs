@@ -72,9 +72,11 @@ module.exports = {
     confined('diff-only-in-edits', packages('diff'), ['^src/core/edits/edit-diff\\.ts$']),
     confined('archivers-only-in-archive', packages('archiver', 'yauzl'), ['^src/archive/']),
     confined('calls-out-only-in-web', packages('undici', 'ipaddr\\.js'), ['^src/web/']),
-    confined('search-engines-in-place', packages('piscina', 're2js'), [
-      '^src/core/search/(searches|line-expression)\\.ts$',
+    confined('thread-pools-in-place', packages('piscina'), [
+      '^src/core/search/searches\\.ts$',
+      '^src/tree/small-files\\.ts$',
     ]),
+    confined('expressions-in-place', packages('re2js'), ['^src/core/search/line-expression\\.ts$']),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
   ],
   options: {

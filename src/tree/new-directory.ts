@@ -9,14 +9,13 @@ import { free } from './free.ts';
 import { readNames } from './names.ts';
 import { NewFile, settle } from './new-file.ts';
 import { child, demandCreatable, display, encodePath, join, parentOf, ROOT, type TreePath } from './path.ts';
-import { Background, forEachOf } from './pool.ts';
+import { forEachOf } from './pool.ts';
 import { onDisk } from './receive.ts';
+import { SmallFiles } from './small-files.ts';
 import { stagedDirectory } from './staged.ts';
 import type { NewAttributes, NewDirectory, NewFileOptions, Part, StagedDirectory } from './staging.ts';
 import { chargedOf, inodeOf, kindOf } from './stats.ts';
 
-// More gain nothing: those who make names in one directory wait for each other.
-const WRITES_AT_ONCE = 4;
 // More flushes share one write of the disk's journal.
 const FLUSHES_AT_ONCE = 16;
 const DIRECTORY_MODE = 0o755;
@@ -44,13 +43,13 @@ class DirectoryInStaging implements NewDirectory {
   readonly #root = made({ mode: DIRECTORY_MODE, modifiedAt: null });
   /** Each before what is in it. */
   readonly #directories = new Map([[ROOT, this.#root]]);
-  readonly #writing = new Background(WRITES_AT_ONCE);
-  readonly #flushing = new Background(FLUSHES_AT_ONCE);
+  readonly #smallFiles: SmallFiles;
 
   constructor(disk: HomeDisk, name: string, at: TreePath) {
     this.#disk = disk;
     this.#name = name;
     this.#at = at;
+    this.#smallFiles = new SmallFiles(disk);
   }
 
   has(dir: TreePath): boolean {
@@ -70,36 +69,25 @@ class DirectoryInStaging implements NewDirectory {
   async write(path: TreePath, body: Readable, { onBytes, ...attributes }: NewFileOptions): Promise<void> {
     await this.#making(path, async (at, parent) => {
       const file = new NewFile(this.#disk, at, attributes);
-      let isHandedOn = false;
       try {
         for await (const chunk of body) {
           await onBytes(chunk.length);
           await file.add(chunk);
         }
-        isHandedOn = file.isSmall;
-        if (isHandedOn) return await this.#writing.begin(() => this.#writeSmall(path, file));
+        const content = file.whole();
+        const onMade = (charged: number) => count(parent, charged);
+        if (content !== null) return await this.#smallFiles.add({ path, at, content, onMade, ...attributes });
         count(parent, await file.end());
         await file.flush();
       } finally {
-        if (!isHandedOn) await file.close();
+        await file.close();
       }
     });
   }
 
-  async #writeSmall(path: TreePath, file: NewFile): Promise<void> {
-    try {
-      await this.#making(path, async (_at, parent) => count(parent, await file.end()));
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    if (!this.#disk.isDurable) return file.close();
-    await this.#flushing.begin(() => this.#making(path, () => file.flush().finally(() => file.close())));
-  }
-
   async copy(from: TreePath, to: TreePath, { onBytes, ...attributes }: NewFileOptions): Promise<void> {
     // What is copied may be on its way still.
-    await this.#settled();
+    await this.#smallFiles.end();
     this.#parentOf(from);
     await this.#making(to, async (at, parent) => {
       const source = this.#hostPath(from);
@@ -128,7 +116,7 @@ class DirectoryInStaging implements NewDirectory {
   }
 
   async finish(): Promise<StagedDirectory> {
-    await this.#settled();
+    await this.#smallFiles.end();
     const inwards = [...this.#directories].reverse();
     // What may not be entered any more comes after all that is in it.
     const [closed, enterable] = [
@@ -172,19 +160,10 @@ class DirectoryInStaging implements NewDirectory {
 
   async discard(): Promise<void> {
     // Whatever it failed with: all of it goes.
-    await this.#settled().catch(() => undefined);
+    await this.#smallFiles.end().catch(() => undefined);
     this.#disk.stagedBytes.forget(this.#name);
     // Nobody waits for it: what is left is swept when this process is gone.
     await free(this.#disk, this.#name).catch(() => undefined);
-  }
-
-  /** Waits until nothing is on its way to the disk. @throws what any of it failed with */
-  async #settled(): Promise<void> {
-    try {
-      await this.#writing.end();
-    } finally {
-      await this.#flushing.end();
-    }
   }
 
   async #settleDirectory(path: TreePath, { mode, modifiedAt }: Made): Promise<void> {
@@ -233,8 +212,7 @@ function made({ mode, modifiedAt }: NewAttributes): Made {
   return { mode, modifiedAt, bytes: 0, files: 1 };
 }
 
-function count(directory: Made, bytes: number): number {
+function count(directory: Made, bytes: number): void {
   directory.bytes += bytes;
   directory.files += 1;
-  return bytes;
 }

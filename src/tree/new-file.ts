@@ -29,9 +29,9 @@ export class NewFile {
     this.#attributes = attributes;
   }
 
-  /** True while all of it is in memory and nothing on the disk. */
-  get isSmall(): boolean {
-    return this.#handle === null;
+  /** All of it, while it is in memory and nothing is on the disk; else null. */
+  whole(): Buffer | null {
+    return this.#handle === null ? Buffer.concat(this.#chunks) : null;
   }
 
   /** Once a slice is full it is written, while the next one fills. */
