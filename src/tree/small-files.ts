@@ -55,8 +55,11 @@ export class SmallFiles {
 
   /** Makes what waits, and waits until nothing is under way. @throws what any of it failed with */
   async end(): Promise<void> {
-    await this.#send();
-    await this.#making.end();
+    try {
+      await this.#send();
+    } finally {
+      await this.#making.end();
+    }
   }
 
   async #send(): Promise<void> {

@@ -100,6 +100,25 @@ describe('a directory made in staging', () => {
     expect(items(home)).toEqual([]);
   });
 
+  it('makes hundreds of small files, each with its own content, and names the one that fails', async () => {
+    using home = await temporaryHome([], { durability: 'fsync' });
+    const directory = await home.staging.directory(p('out'));
+    const contents = Array.from({ length: 300 }, (_, n) => `${n} `.repeat((n * 7919) % 3000));
+    await Promise.all(contents.map((content, n) => write(directory, `f${n}`, content)));
+    const bytes = contents.reduce((sum, content) => sum + content.length, 0);
+    const whole = await directory.finish();
+    expect(whole).toMatchObject({ bytes, files: 301 });
+    await home.tree.place(p('out'), whole, 'create');
+    expect(contents.map((_, n) => readFileSync(home.at(`out/f${n}`), 'utf8'))).toEqual(contents);
+
+    const another = await home.staging.directory(p('other'));
+    const written = ['a', 'b', 'twice', 'c', 'twice', 'd'].map((path) => write(another, path, path));
+    await Promise.all(written);
+    await expect(another.finish()).rejects.toMatchObject({ code: 'exists', detail: { path: 'twice' } });
+    await another.discard();
+    expect(items(home)).toEqual([]);
+  });
+
   it('stops at the chunk that is refused, destroys the body and leaves nothing', async () => {
     using home = await temporaryHome();
     const directory = await home.staging.directory(p('out'));
