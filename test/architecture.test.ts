@@ -121,7 +121,8 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'diff-only-in-edits': ['src/http/diff.ts', 'diff'],
   'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
   'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
-  'search-engines-in-place': ['src/core/other.ts', 're2js'],
+  'thread-pools-in-place': ['src/core/pool.ts', 'piscina'],
+  'expressions-in-place': ['src/core/other.ts', 're2js'],
   'jwt-only-in-auth': ['src/http/token.ts', 'jsonwebtoken'],
 };
 
