@@ -20,8 +20,8 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  // Jest's own default leaves one of two cores idle.
-  maxWorkers: 2,
+  // One more than two cores can keep busy: many tests wait for the disk, a lease or a process.
+  maxWorkers: 3,
   // Far above what any test takes: a busy machine is no reason to fail.
   testTimeout: 60_000,
 };

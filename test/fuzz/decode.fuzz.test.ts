@@ -10,7 +10,7 @@ import { makeWorld } from '../support/scenario.ts';
 import { surface } from '../support/surface.ts';
 
 /** Whatever JSON is sent to whatever call: an answer that its table promises, or a problem, and never the daemon's own fault. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 15);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 6);
 const SCOPE = 'store:read store:write workspace:read workspace:write files:read files:write runs:read runs:write admin';
 
 /** What texts are about, so that many a body gets past the first look: things that are there, and things that never are. */

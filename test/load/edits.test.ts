@@ -1,3 +1,3 @@
 import { describeContendedEdits } from './contended.ts';
 
-describeContendedEdits(100);
+describeContendedEdits(40);
