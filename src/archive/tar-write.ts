@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { encodePath } from '../tree/path.ts';
 import type { ArchiveMember, PackOptions } from './format.ts';
@@ -67,8 +68,4 @@ function numberRecord(key: string, value: number): readonly [string, Buffer][] {
 /** What a plain header says of a number that it cannot hold: nothing. */
 function within(value: number): number {
   return value >= 0 && value <= MAX_OCTAL ? value : 0;
-}
-
-function isUtf8(bytes: Buffer): boolean {
-  return Buffer.from(bytes.toString('utf8')).equals(bytes);
 }

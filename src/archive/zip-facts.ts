@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { type Entry, getFileNameLowLevel } from 'yauzl';
 import type { ArchiveEntry } from './format.ts';
@@ -43,10 +44,6 @@ export function modifiedAtOf(entry: Entry): Date | null {
 
 function isUnix(entry: Entry): boolean {
   return UNIX.some((system) => system === entry.versionMadeBy >>> 8);
-}
-
-function isUtf8(bytes: Buffer): boolean {
-  return Buffer.from(bytes.toString('utf8')).equals(bytes);
 }
 
 /** Info-ZIP's field for a name in UTF-8. It carries a checksum of the plain one: a tool may have changed only that. */
