@@ -2,11 +2,11 @@ import * as rows from '../db/attributes.ts';
 import type { Database } from '../db/schema.ts';
 import { pathsTagged } from '../db/tags.ts';
 import { inTransaction } from '../db/transaction.ts';
-import type { TreePath } from '../tree/path.ts';
 import { accountOf } from './account.ts';
 import type { Attributes, PathAttributes } from './core.ts';
 import type { News } from './feeds/news.ts';
 import { arrived } from './feeds/telling.ts';
+import { storedPath } from './stored-path.ts';
 import type { InnerVolumes } from './volumes.ts';
 
 export interface AttributesParts {
@@ -40,8 +40,7 @@ export function openAttributes({ db, volumes, news }: AttributesParts): Attribut
 
     async tagged(ref, tags, { within, after, limit }) {
       const found = await pathsTagged(db, accountOf(ref), { tags, within, after, limit: limit + 1 });
-      // Entered from tree paths and from nothing else.
-      const paths = found.slice(0, limit) as readonly string[] as readonly TreePath[];
+      const paths = found.slice(0, limit).map(storedPath);
       return { paths, next: found.length > limit ? (paths.at(-1) ?? null) : null };
     },
   };

@@ -13,7 +13,8 @@ import type { ReadVolume } from './core.ts';
 import { keepOutput, type OutputKeeper, reasonOf, recordSkipped } from './keep-output.ts';
 import { BATCH, hashFile, settledVersion, UNREAD } from './manifest.ts';
 import { PathSet } from './path-set.ts';
-import { captureRulesOf, type RunParts, storedPath, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
+import { captureRulesOf, type RunParts, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
+import { storedPath } from './stored-path.ts';
 
 const FILES_AT_ONCE = 12;
 

@@ -4,7 +4,7 @@ import { type ErrorCode, FsError } from '../errors.ts';
 import { parentOf, type TreePath } from '../tree/path.ts';
 import type { Home } from '../tree/root.ts';
 import type { JournalStep, PlacementJournal } from './core.ts';
-import { storedPath } from './run-parts.ts';
+import { storedPath } from './stored-path.ts';
 
 const STEPS_PER_PAGE = 500;
 const IN_THE_WAY: ReadonlySet<ErrorCode> = new Set(['symlink', 'not_directory', 'not_found', 'is_directory', 'exists']);

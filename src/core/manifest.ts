@@ -15,7 +15,8 @@ import { mapOf } from '../tree/pool.ts';
 import { inBatches } from './batches.ts';
 import type { ReadVolume } from './core.ts';
 import { PathSet } from './path-set.ts';
-import { storedPath, WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
+import { WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
+import { storedPath } from './stored-path.ts';
 
 /** How many files are looked up, hashed and recorded together. */
 export const BATCH = 400;

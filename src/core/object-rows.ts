@@ -2,8 +2,8 @@ import type { Grant } from '../auth/grant.ts';
 import type { ObjectRow } from '../db/schema.ts';
 import { FsError } from '../errors.ts';
 import type { AgentId, ObjectId, RunId } from '../ids.ts';
-import type { TreePath } from '../tree/path.ts';
 import type { FileObject, ObjectFilter, ObjectMeta } from './core.ts';
+import { storedPath } from './stored-path.ts';
 
 /** An object as core knows it, from its row. @throws pending_upload, not_found for one that has no content any more */
 export function toObject(row: ObjectRow): FileObject {
@@ -21,7 +21,7 @@ export function toObject(row: ObjectRow): FileObject {
     agentId: row.agent_id as AgentId | null,
     sessionId: row.session_id,
     runId: row.run_id as RunId | null,
-    path: row.path as TreePath | null,
+    path: row.path === null ? null : storedPath(row.path),
     sha256: row.sha256,
     createdAt: new Date(row.created_at),
   };

@@ -9,7 +9,8 @@ import { openWorkspace } from './copy-in.ts';
 import type { FinalStatus } from './core.ts';
 import { runLock } from './delivery.ts';
 import type { PathGuard } from './locks.ts';
-import { captureRulesOf, type RunParts, recordEnd, storedPath, workspaceOf } from './run-parts.ts';
+import { captureRulesOf, type RunParts, recordEnd, workspaceOf } from './run-parts.ts';
+import { storedPath } from './stored-path.ts';
 import { systemGrant } from './system-grant.ts';
 
 const SEEDS_PER_PAGE = 500;

@@ -6,7 +6,7 @@ import type { RunId } from '../ids.ts';
 import type { FileObject, PageOf, PageRequest, Seeded, Skipped } from './core.ts';
 import { toObject } from './object-rows.ts';
 import { decodeCursor, pageOf, strangeCursor } from './paging.ts';
-import { storedPath } from './run-parts.ts';
+import { storedPath } from './stored-path.ts';
 
 const MAX_SKIPPED = 1_000;
 

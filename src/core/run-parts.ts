@@ -74,11 +74,6 @@ export function workspaceOf(run: StoredRun): Workspace {
   return { kind: 'workspace', tenant: run.tenant as TenantId, agent: run.agent as AgentId };
 }
 
-/** A path as the database gave it back. */
-export function storedPath(text: string): TreePath {
-  return text as TreePath;
-}
-
 /** A new run as it is recorded while it is prepared. It has no deadline yet. */
 export function newRun(
   parts: RunParts,

@@ -6,7 +6,7 @@ import { FsError } from '../../errors.ts';
 import { ROOT } from '../../tree/path.ts';
 import { type Account, accountOf } from '../account.ts';
 import type { Change, Changes, ChangesPage, Volumes } from '../core.ts';
-import { storedPath } from '../run-parts.ts';
+import { storedPath } from '../stored-path.ts';
 import type { Asked, Feeds } from './feeds.ts';
 
 export interface ChangesParts {

@@ -9,7 +9,7 @@ import type { DiskChange } from '../../tree/watch.ts';
 import { type Account, lockName } from '../account.ts';
 import { atMost } from '../at-most.ts';
 import type { Locks } from '../locks.ts';
-import { storedPath } from '../run-parts.ts';
+import { storedPath } from '../stored-path.ts';
 import type { News, Told } from './news.ts';
 
 export interface DiskNewsParts {
