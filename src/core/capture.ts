@@ -15,6 +15,7 @@ import { BATCH, hashFile, settledVersion, UNREAD } from './manifest.ts';
 import { PathSet } from './path-set.ts';
 import { captureRulesOf, type RunParts, WALK_DEPTH, WALK_ENTRIES, workspaceOf } from './run-parts.ts';
 import { storedPath } from './stored-path.ts';
+import { nullIfUnreachable } from './unreachable.ts';
 
 const FILES_AT_ONCE = 12;
 
@@ -53,7 +54,7 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
   async function glance(paths: Iterable<TreePath>, signal: AbortSignal): Promise<void> {
     for (const path of paths) {
       if (signal.aborted) return;
-      const entry = await findEntry(volume, path);
+      const entry = await volume.find(path).catch(nullIfUnreachable);
       if (entry === null) await dropBelow(keeper, path);
       else if (entry.kind === 'file' && matches(path)) await considerAll(keeper, [entry], 'glance');
       else if (entry.kind === 'directory') {
@@ -64,15 +65,6 @@ export function openCapture(parts: RunParts, run: StoredRun, volume: ReadVolume,
   }
 
   return { settle, glance };
-}
-
-async function findEntry(volume: ReadVolume, path: TreePath): Promise<Entry | null> {
-  try {
-    return await volume.find(path);
-  } catch (error) {
-    if (error instanceof FsError && error.code !== 'unavailable' && error.code !== 'internal') return null;
-    throw error;
-  }
 }
 
 /** What capture has an opinion on: all but directories, and links and specials only where this run made them. */

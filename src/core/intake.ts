@@ -7,6 +7,7 @@ import { add, freedBy, NOTHING, subtract } from './account.ts';
 import type { Intake, Placement, PlacementJournal } from './core.ts';
 import { placeAll } from './placing.ts';
 import { type Growth, Room } from './room.ts';
+import { nullIfUnreachable } from './unreachable.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 export const DEFAULT_PERMISSIONS = 0o644;
@@ -106,11 +107,6 @@ class VolumeIntake implements Intake {
 
 /** What a file placed there would replace. Where none can be placed, the commit says so: the path is only a guess. */
 async function findFile(tree: Tree, path: TreePath): Promise<Entry | null> {
-  try {
-    const entry = await tree.find(path);
-    return entry?.kind === 'directory' ? null : entry;
-  } catch (error) {
-    if (error instanceof FsError && error.code !== 'unavailable' && error.code !== 'internal') return null;
-    throw error;
-  }
+  const entry = await tree.find(path).catch(nullIfUnreachable);
+  return entry?.kind === 'directory' ? null : entry;
 }

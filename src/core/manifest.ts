@@ -17,6 +17,7 @@ import type { ReadVolume } from './core.ts';
 import { PathSet } from './path-set.ts';
 import { WALK_DEPTH, WALK_ENTRIES } from './run-parts.ts';
 import { storedPath } from './stored-path.ts';
+import { nullIfUnreachable } from './unreachable.ts';
 
 /** How many files are looked up, hashed and recorded together. */
 export const BATCH = 400;
@@ -111,14 +112,9 @@ async function describe(
   const copied = known.get(path);
   if (copied?.version === entry.version) return { path, size, version: entry.version, sha256: copied.sha256 };
   if (!isWorthReading(entry)) return { path, size, version: settledVersion(entry, now()), sha256: UNREAD };
-  const hashed = await hashFile(volume, path).catch(unreadable);
+  const hashed = await hashFile(volume, path).catch(nullIfUnreachable);
   if (hashed === null) return null;
   return { path, size: hashed.entry.size, version: settledVersion(hashed.entry, now()), sha256: hashed.sha256 };
-}
-
-function unreadable(error: unknown): null {
-  if (error instanceof FsError && error.code !== 'internal' && error.code !== 'unavailable') return null;
-  throw error;
 }
 
 /** @throws conflict when the file shrinks meanwhile; not_found, unreadable, special_file, symlink */

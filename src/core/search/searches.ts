@@ -45,7 +45,6 @@ const MAX_THREADS = 4;
 const TURNS = 4;
 /** With those that wait for a thread: one more is refused. */
 const LIMITS_AT_ONCE: TurnLimits = { what: 'searches', atOnce: 64, perTenant: 32, retryAfterSeconds: 2 };
-const RETRY_AFTER_SECONDS = 2;
 /** Of each thread: far more than its bounded queues need, so that none can take the daemon's memory. */
 const MAX_HEAP_MB = 192;
 const HERE = import.meta.url;
@@ -172,7 +171,7 @@ async function conduct(
   } catch (error) {
     stopSearch(task.memory);
     if (error instanceof FsError) throw error;
-    const detail = { retryAfterSeconds: RETRY_AFTER_SECONDS };
+    const detail = { retryAfterSeconds: LIMITS_AT_ONCE.retryAfterSeconds };
     throw new FsError(
       'unavailable',
       'the search was ended before it was done; try it below one directory',

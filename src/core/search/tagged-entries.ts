@@ -1,6 +1,6 @@
-import { FsError } from '../../errors.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { TreePath } from '../../tree/path.ts';
+import { nullIfUnreachable } from '../unreachable.ts';
 import type { Attributes, ReadVolume } from '../volume-types.ts';
 import type { SearchState } from './search-state.ts';
 import type { SearchQuery } from './search-types.ts';
@@ -26,23 +26,13 @@ export async function* taggedEntries({ volume, tagged, query, state, signal }: T
     for (const path of page.paths) {
       signal.throwIfAborted();
       if (state.isOver() || !state.takeEntry()) return;
-      const entry = await present(volume, path);
+      // A file or a link where a directory was: what was tagged below it is gone.
+      const entry = await volume.find(path).catch(nullIfUnreachable);
       if (entry !== null) yield entry;
     }
     looked += page.paths.length;
     after = page.next;
     if (after === null) return;
     if (looked >= MAX_PATHS) return state.cut();
-  }
-}
-
-async function present(volume: ReadVolume, path: TreePath): Promise<Entry | null> {
-  try {
-    return await volume.find(path);
-  } catch (error) {
-    // A file or a link where a directory was: what was tagged below it is gone.
-    const isGone = error instanceof FsError && error.code !== 'internal' && error.code !== 'unavailable';
-    if (isGone) return null;
-    throw error;
   }
 }
