@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { FsError } from '../errors.ts';
+import { threadFile } from '../thread-file.ts';
 import { MEMORY, type Reply, type Request, type Result, type ThreadData } from './sqlite-wire.ts';
 
-const HERE = import.meta.url;
 const RETRY_AFTER_SECONDS = 1;
 
 interface Waiting {
@@ -77,7 +77,7 @@ export class SqliteThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL(HERE.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js', HERE), {
+    const worker = new Worker(threadFile('sqlite-worker', import.meta.url), {
       workerData: this.#data,
       // The options of the process (such as --eval's) are not for this file.
       execArgv: [],

@@ -1,4 +1,5 @@
 import { Piscina } from 'piscina';
+import { threadFile } from '../thread-file.ts';
 import type { HostPath } from './directory.ts';
 import type { HomeDisk } from './disk.ts';
 import { diskError } from './disk-error.ts';
@@ -17,7 +18,6 @@ const TURNS = 4;
 const IDLE_MS = 10_000;
 const MAX_HEAP_MB = 64;
 const PERMISSION_BITS = 0o777;
-const HERE = import.meta.url;
 
 // One for the process: its threads begin with the first batch and end when there was none for a while.
 let threads: Piscina<Batch, BatchMade> | null = null;
@@ -96,7 +96,7 @@ function batchOf(files: readonly SmallFile[], { owner, isDurable }: HomeDisk): B
 
 function run(batch: Batch): Promise<BatchMade> {
   threads ??= new Piscina({
-    filename: new URL(HERE.endsWith('.ts') ? './small-files-worker.ts' : './small-files-worker.js', HERE).href,
+    filename: threadFile('small-files-worker', import.meta.url).href,
     minThreads: 0,
     maxThreads: MAX_THREADS,
     concurrentTasksPerWorker: TURNS,

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
+import { threadFile } from '../thread-file.ts';
 import type { Command, Hinted, Report } from './watch-wire.ts';
 
-const HERE = import.meta.url;
 const PING_MS = 5_000;
 /** A thread that is silent for so many pings, half a minute, is stuck. */
 const MAX_SILENT_PINGS = 6;
@@ -48,7 +48,7 @@ class WatchThread {
 
   constructor(onEnd: (thread: WatchThread) => void) {
     this.#onEnd = onEnd;
-    this.#worker = new Worker(new URL(HERE.endsWith('.ts') ? './watch-worker.ts' : './watch-worker.js', HERE), {
+    this.#worker = new Worker(threadFile('watch-worker', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
       // The options of the process (such as --eval's) are not for this file.
       execArgv: [],

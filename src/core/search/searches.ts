@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { VolumeRef } from '../../auth/grant.ts';
 import { FsError } from '../../errors.ts';
+import { threadFile } from '../../thread-file.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { TreePath } from '../../tree/path.ts';
 import type { Home } from '../../tree/root.ts';
@@ -47,7 +48,6 @@ const TURNS = 4;
 const LIMITS_AT_ONCE: TurnLimits = { what: 'searches', atOnce: 64, perTenant: 32, retryAfterSeconds: 2 };
 /** Of each thread: far more than its bounded queues need, so that none can take the daemon's memory. */
 const MAX_HEAP_MB = 192;
-const HERE = import.meta.url;
 
 /** Searches in threads that are started with the first of them. */
 export function openSearches(parts: SearchParts): InnerSearches {
@@ -120,7 +120,7 @@ export function openSearches(parts: SearchParts): InnerSearches {
 
 function openPool(threads: number): Piscina<SearchTask, SearchOutcome> {
   return new Piscina({
-    filename: new URL(HERE.endsWith('.ts') ? './search-worker.ts' : './search-worker.js', HERE).href,
+    filename: threadFile('search-worker', import.meta.url).href,
     // All at once: else the first thread would be given everything.
     minThreads: threads,
     maxThreads: threads,
