@@ -59,7 +59,7 @@ async function openGround(parts: CoreParts): Promise<Ground> {
   const recounts = openRecounts({ db, root, locks });
   const news = openNews({ db, clock });
   const watches = openWatches({ root, maxDirs: parts.limits.watchMaxDirs });
-  const feeds = openFeeds({ db, clock, log, instance, news, watches, locks });
+  const feeds = openFeeds({ db, root, clock, log, instance, news, watches, locks });
   const quota = openQuota({
     db,
     instance,

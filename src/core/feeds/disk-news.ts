@@ -5,11 +5,14 @@ import { inTransaction } from '../../db/transaction.ts';
 import { Ancestry } from '../../tree/ancestry.ts';
 import { changedNs, type Entry } from '../../tree/entry.ts';
 import type { TreePath } from '../../tree/path.ts';
+import { forEachOf } from '../../tree/pool.ts';
+import type { Tree } from '../../tree/tree.ts';
 import type { DiskChange } from '../../tree/watch.ts';
 import { type Account, lockName } from '../account.ts';
 import { atMost } from '../at-most.ts';
 import type { Locks } from '../locks.ts';
 import { storedPath } from '../stored-path.ts';
+import { nullIfUnreachable } from '../unreachable.ts';
 import type { News, Told } from './news.ts';
 
 export interface DiskNewsParts {
@@ -17,6 +20,7 @@ export interface DiskNewsParts {
   readonly news: News;
   readonly locks: Pick<Locks, 'released'>;
   readonly account: Account;
+  readonly tree: Pick<Tree, 'find'>;
   /** The number of the feed's last change when the watch began. */
   readonly begunAfter: number;
 }
@@ -26,6 +30,7 @@ const PAGE = 1000;
 const PATIENCE_MS = 2000;
 /** Forgetting one costs a change told twice. */
 const MAX_REMEMBERED = 20_000;
+const LOOKS_AT_ONCE = 16;
 
 /** What the feed said last of a path. */
 interface Known {
@@ -69,9 +74,11 @@ export class DiskNews {
     const { db, news, account, locks } = this.#parts;
     const paths = changes.map(({ path }) => path);
     await atMost(PATIENCE_MS, locks.released(lockName(account), paths));
+    const before = this.#readUpTo;
     await this.#read();
-    const above = this.#above();
-    const told = withoutContent(changes).flatMap((change) => this.#toldOf(change, above) ?? []);
+    let told = this.#newsOf(changes);
+    // The feed may tell of what happened after they were seen, and a state that is over must not come after it.
+    if (this.#readUpTo > before) told = this.#newsOf(await this.#asTheyAre(told, changes));
     if (told.length === 0) return;
     await inTransaction(db, (tx) => news.record(tx, account, told, 'disk'));
     news.wake(account);
@@ -99,6 +106,23 @@ export class DiskNews {
     const left = storedPath(from);
     this.#known.set(left, { seq, isThere: false, isDirectory, version: null });
     this.#went.set(left, seq);
+  }
+
+  #newsOf(changes: readonly DiskChange[]): readonly Told[] {
+    const above = this.#above();
+    return withoutContent(changes).flatMap((change) => this.#toldOf(change, above) ?? []);
+  }
+
+  /** Those of the changes that would be told, as they are now. */
+  async #asTheyAre(told: readonly Told[], changes: readonly DiskChange[]): Promise<readonly DiskChange[]> {
+    const entries = new Map<TreePath, Entry | null>();
+    await forEachOf(told, LOOKS_AT_ONCE, async ({ path }) => {
+      entries.set(path, await this.#parts.tree.find(path).catch(nullIfUnreachable));
+    });
+    return changes.flatMap((change) => {
+      const entry = entries.get(change.path);
+      return entry === undefined ? [] : [{ ...change, entry }];
+    });
   }
 
   /** What is known of the directories above the paths of one batch. */

@@ -4,7 +4,8 @@ import { findFeed } from '../../db/changes.ts';
 import type { Database } from '../../db/schema.ts';
 import { beginWatch, endWatch } from '../../db/watches.ts';
 import type { Log } from '../../log.ts';
-import { type Account, nameAccount } from '../account.ts';
+import type { DataRoot } from '../../tree/root.ts';
+import { type Account, homeOf, nameAccount } from '../account.ts';
 import type { Locks } from '../locks.ts';
 import type { Watches } from '../watches.ts';
 import { DiskNews } from './disk-news.ts';
@@ -12,6 +13,7 @@ import type { News } from './news.ts';
 
 export interface FeedWatchParts {
   readonly db: Database;
+  readonly root: Pick<DataRoot, 'open'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly instance: string;
@@ -64,7 +66,7 @@ export class FeedWatch {
 
   /** Watches until the watch is lost or this is closed. False where there was none to be had. */
   async #watchOnce(onBegun: () => void): Promise<boolean> {
-    const { watches, db, clock, instance } = this.#parts;
+    const { watches, root, db, clock, instance } = this.#parts;
     const row = { instance, ...this.#account };
     const over = new AbortController();
     const diskNews = Promise.withResolvers<DiskNews>();
@@ -85,7 +87,8 @@ export class FeedWatch {
         const begunAfter = await beginWatch(db, row, clock().getTime());
         if (begunAfter === null) return false;
         this.#parts.news.wake(this.#account);
-        diskNews.resolve(new DiskNews({ ...this.#parts, account: this.#account, begunAfter }));
+        const { tree } = await root.open(homeOf(this.#account));
+        diskNews.resolve(new DiskNews({ ...this.#parts, account: this.#account, tree, begunAfter }));
         onBegun();
         await aborted(AbortSignal.any([over.signal, this.#closing.signal]));
         return true;
