@@ -136,5 +136,10 @@ function newRow(tenant: TenantId, staged: Staged, meta: ObjectMeta & { mimeType:
     path: meta.path ?? null,
     created_at: now.getTime(),
     deleted_at: null,
+    expected_size: null,
+    uploaded_at: now.getTime(),
+    slot_until: null,
+    expires_at: null,
+    downloads: 0,
   };
 }

@@ -108,10 +108,10 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const burial = openBurial({
     ...{ db, root, clock, instances, contents, recounts, log, metrics, recoverRuns: runs.recover },
   });
-  const { sweep: sweepRuns } = runs;
   const { eventsRetentionMs } = limits;
   const sweeper = openSweeper({
-    ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, sweepRuns, eventsRetentionMs },
+    ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, eventsRetentionMs },
+    chores: [{ what: 'runs', work: runs.sweep }],
   });
 
   async function close(): Promise<void> {

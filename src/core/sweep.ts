@@ -36,7 +36,15 @@ export interface SweepParts {
   readonly agents: Pick<Agents, 'remove'>;
   /** How far back changes are kept. */
   readonly eventsRetentionMs: number;
-  sweepRuns(): Promise<void>;
+  readonly chores: readonly Chore[];
+}
+
+/** Something that is due now and then, done in every round by one process of all. */
+export interface Chore {
+  /** As the log names it: `expired slots`. */
+  readonly what: string;
+  /** Does a bounded part of what is due. What it throws is logged, keeps no other chore from being done, and the next round tries again. */
+  work(): Promise<void>;
 }
 
 const ROUND_MS = 2000;
@@ -52,15 +60,24 @@ export function openSweeper(parts: SweepParts): Sweeper {
   let underWay: Promise<void> = Promise.resolve();
   let isBusy = false;
   let sweptAllAt = Number.NEGATIVE_INFINITY;
+  const chores: readonly Chore[] = [
+    ...parts.chores,
+    { what: 'expired workspaces', work: () => removeExpired(parts) },
+    { what: 'content of no object', work: () => dropOrphans(parts) },
+    { what: 'old changes', work: () => forgetChanges(parts) },
+  ];
+
+  async function done({ what, work }: Chore): Promise<void> {
+    await work().catch((error: unknown) =>
+      parts.log.error({ err: error, chore: what }, 'a chore failed; the next round tries again'),
+    );
+  }
 
   async function round(all: boolean): Promise<void> {
     await parts.quota.mend();
     await parts.burial.bury();
     await whileAlone(parts, async () => {
-      await parts.sweepRuns();
-      await removeExpired(parts);
-      await dropOrphans(parts);
-      await forgetChanges(parts);
+      for (const chore of chores) await done(chore);
       if (!all) return;
       parts.metrics.swept('lock', await sweepLocks(parts.db, parts.clock().getTime(), LOCKS_AT_A_TIME));
       await sweepStaging(parts);

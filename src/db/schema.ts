@@ -130,6 +130,16 @@ export interface ObjectRow {
   path: string | null;
   created_at: number;
   deleted_at: number | null;
+  /** What the maker of a slot said its bytes will come to, or null. */
+  expected_size: number | null;
+  /** null while pending. */
+  uploaded_at: number | null;
+  /** Until when a pending object can be filled; null for every other. */
+  slot_until: number | null;
+  /** When it is to be removed, or null. */
+  expires_at: number | null;
+  /** How often a link to its bytes was asked for. */
+  downloads: number;
 }
 
 /** Bytes kept once per content and tenant. */

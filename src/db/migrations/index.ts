@@ -2,6 +2,7 @@ import type { Migration } from '../driver.ts';
 import { tables } from './0001-tables.ts';
 import { changes } from './0002-changes.ts';
 import { tags } from './0003-tags.ts';
+import { objects } from './0004-objects.ts';
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [tables, changes, tags];
+export const MIGRATIONS: readonly Migration[] = [tables, changes, tags, objects];

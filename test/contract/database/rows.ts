@@ -37,5 +37,10 @@ export const object = (tenant: string, id: string, more: Partial<ObjectRow> = {}
   path: null,
   created_at: 1,
   deleted_at: null,
+  expected_size: null,
+  uploaded_at: 0,
+  slot_until: null,
+  expires_at: null,
+  downloads: 0,
   ...more,
 });
