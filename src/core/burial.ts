@@ -3,9 +3,11 @@ import { buryHolds } from '../db/holds.ts';
 import { isOwnerLiving, removeInstance } from '../db/instances.ts';
 import { releaseLocksOf } from '../db/locks.ts';
 import type { Database } from '../db/schema.ts';
+import { isUploadOpen } from '../db/uploads.ts';
 import { buryWatches } from '../db/watches.ts';
 import type { TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
+import { partialIdOf } from '../tree/partial.ts';
 import type { DataRoot } from '../tree/root.ts';
 import type { Living } from '../tree/staging.ts';
 import { type Account, homeOf, nameAccount } from './account.ts';
@@ -79,7 +81,12 @@ export function openBurial(parts: BurialParts): Burial {
 
 /** Who owns things in staging: asked of the database each time, so that nobody who came meanwhile is missed. */
 export function livingOwners(db: Database): Living {
-  return { has: (owner) => isOwnerLiving(db, owner) };
+  return {
+    has(owner) {
+      const partial = partialIdOf(owner);
+      return partial === null ? isOwnerLiving(db, owner) : isUploadOpen(db, partial);
+    },
+  };
 }
 
 async function sweepHome({ db, root, contents, metrics }: BurialParts, account: Account): Promise<void> {

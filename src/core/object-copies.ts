@@ -14,7 +14,7 @@ import type { Locks } from './locks.ts';
 import { detectMediaType } from './media-type.ts';
 import { noObject, toObject } from './object-rows.ts';
 import type { Quota } from './quota.ts';
-import { Room } from './room.ts';
+import { type Reservation, Room } from './room.ts';
 
 export interface CopyParts {
   readonly db: Database;
@@ -27,7 +27,7 @@ export interface CopyParts {
 /** Objects made by the daemon itself. Each is charged at its logical size, also where its content is kept once for several. */
 export interface Copies {
   /** Makes an object of staged bytes that the room covers, and ends the room. */
-  register(tenant: TenantId, staged: Staged, room: Room, meta: ObjectMeta): Promise<FileObject>;
+  register(tenant: TenantId, staged: Staged, room: Reservation, meta: ObjectMeta): Promise<FileObject>;
   keepCopy(tenant: TenantId, source: OpenFile, meta: ObjectMeta): Promise<FileObject>;
   replaceCopy(tenant: TenantId, id: ObjectId, source: OpenFile): Promise<FileObject>;
 }
@@ -39,7 +39,7 @@ export function openCopies(parts: CopyParts): Copies {
     return detectMediaType(await contents.open(tenant, staged.sha256), name);
   }
 
-  async function register(tenant: TenantId, staged: Staged, room: Room, meta: ObjectMeta): Promise<FileObject> {
+  async function register(tenant: TenantId, staged: Staged, room: Reservation, meta: ObjectMeta): Promise<FileObject> {
     return contents.keep(tenant, staged, async () => {
       const mimeType = meta.mimeType ?? (await detect(tenant, staged, meta.filename));
       const row = newRow(tenant, staged, { ...meta, mimeType }, parts.clock());

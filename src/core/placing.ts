@@ -12,7 +12,7 @@ import { arrived, madeDirectories, settleAndTell } from './feeds/telling.ts';
 import type { PathGuard } from './locks.ts';
 import { makeParents, missingParents, removeParents } from './parents.ts';
 import type { Also } from './quota.ts';
-import type { Room } from './room.ts';
+import type { Reservation } from './room.ts';
 import type { VolumeParts } from './volume-parts.ts';
 
 /** Something staged and where it is to go. */
@@ -46,7 +46,7 @@ interface Plan {
  */
 export async function placeAll(
   parts: VolumeParts,
-  room: Room,
+  room: Reservation,
   landings: readonly Landing[],
   { journal, also }: PlaceOptions = {},
 ): Promise<readonly Placed[]> {
@@ -63,7 +63,7 @@ export async function placeAll(
 /** What a placing stands on whose paths are locked already. */
 interface Held {
   readonly parts: VolumeParts;
-  readonly room: Room;
+  readonly room: Reservation;
   readonly guard: PathGuard;
 }
 
@@ -158,7 +158,7 @@ function stepsOf(landings: readonly Landing[], plan: Plan): readonly JournalStep
 
 interface Work {
   readonly parts: VolumeParts;
-  readonly room: Room;
+  readonly room: Reservation;
   readonly landings: readonly Landing[];
   readonly plan: Plan;
   readonly journalled: boolean;

@@ -1,4 +1,5 @@
 import bytes from 'bytes';
+import { readHold, settleHold } from '../db/holds.ts';
 import type { Database } from '../db/schema.ts';
 import { inTransaction } from '../db/transaction.ts';
 import * as ledger from '../db/usage.ts';
@@ -34,11 +35,15 @@ export interface Quota {
   usage(account: Account): Promise<Usage>;
   /**
    * Reserves on the account and its tenant in one step, or not at all. `own` is what the same write has reserved before;
-   * it is told apart in the error. @throws quota_exceeded, unavailable, RecountOwed
+   * it is told apart in the error. Held by this process, or by the holder named. @throws quota_exceeded, unavailable, RecountOwed
    */
-  reserve(account: Account, want: Count, own: Count): Promise<void>;
+  reserve(account: Account, want: Count, own: Count, holder?: string): Promise<void>;
   /** Gives `reserved` back and books what was really taken (or given back, when negative). `also` joins the transaction. */
   settle(account: Account, reserved: Count, actual: Count, also?: Also): Promise<void>;
+  /** What a holder that outlives processes has reserved on the account. */
+  held(account: Account, holder: string): Promise<Count>;
+  /** Gives back all that such a holder has reserved, and books `actual`. `also` joins the transaction. */
+  settleHeld(account: Account, holder: string, actual: Count, also?: Also): Promise<void>;
   /** Runs `work`; when it met `RecountOwed`, counts and runs it again. Never call it while holding a path lock of the account. */
   afterRecount<T>(account: Account, work: () => Promise<T>): Promise<T>;
   /** Settles what could not be settled when its time came, because the database was away. */
@@ -52,12 +57,12 @@ export function openQuota(parts: QuotaParts): Quota {
   const { db, instance } = parts;
   const unsettled: { readonly account: Account; readonly reserved: Count }[] = [];
 
-  async function reserve(account: Account, want: Count, own: Count): Promise<void> {
+  async function reserve(account: Account, want: Count, own: Count, holder = instance): Promise<void> {
     parts.demandAlive();
     // What takes nothing is let through: on a full disk, removing is the way out.
     if (want.bytes > 0 || want.files > 0) await parts.disk.demandRoom(want.bytes);
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const outcome = await ledger.reserve(db, { instance, ...account, ...want });
+      const outcome = await ledger.reserve(db, { instance: holder, ...account, ...want });
       if (outcome === 'ok') return;
       if (outcome === 'recount') throw new RecountOwed(`${nameAccount(account)} must be counted first`);
       const full = await explain(db, account, want, own);
@@ -105,6 +110,12 @@ export function openQuota(parts: QuotaParts): Quota {
     usage: async (account) => toUsage(await readAccount(db, account)),
     reserve,
     settle,
+    held: (account, holder) => readHold(db, { ...account, instance: holder }),
+    settleHeld: (account, holder, actual, also) =>
+      inTransaction(db, async (transaction) => {
+        await settleHold(transaction, { ...account, instance: holder, actual });
+        await also?.(transaction);
+      }),
     afterRecount,
     mend,
   };

@@ -10,11 +10,20 @@ const STEP_MAX_FILES = 256;
 /** How a reservation grows: by exactly what is missing, or ahead of an arriving body in doubling steps. */
 export type Growth = 'exact' | 'ahead';
 
+/** Room for something that is about to be placed, whoever holds it: one write (`Room`), or what outlives processes (`StandingRoom`). */
+export interface Reservation {
+  readonly account: Account;
+  /** Sees to it that at least `total` is reserved. @throws quota_exceeded, unavailable, RecountOwed */
+  cover(total: Count, growth: Growth): Promise<void>;
+  /** Ends the reservation: gives all of it back and books what was really taken, which may be negative. `also` joins the transaction. */
+  settle(actual: Count, also?: Also): Promise<void>;
+}
+
 /**
  * The reservation of one write on one account. It only ever grows, until `settle` or `release` ends it.
  * Calls take turns, so several bodies may arrive under one reservation.
  */
-export class Room {
+export class Room implements Reservation {
   readonly account: Account;
   readonly #quota: Quota;
   #reserved: Count = NOTHING;
@@ -83,6 +92,7 @@ function ahead(missing: Count, reserved: Count): Count {
   return { bytes: Math.max(missing.bytes, bytes), files: Math.max(missing.files, files) };
 }
 
-function atLeastNothing(count: Count): Count {
+/** What is missing, where something is. */
+export function atLeastNothing(count: Count): Count {
   return { bytes: Math.max(0, count.bytes), files: Math.max(0, count.files) };
 }

@@ -1,7 +1,9 @@
 import { appendResync } from './changes.ts';
 import type { Database } from './schema.ts';
 import { inTransaction } from './transaction.ts';
-import { type AccountKey, charge, markRecount } from './usage.ts';
+import { type AccountKey, type Amount, charge, type Holder, markRecount } from './usage.ts';
+
+const NOTHING: Amount = { bytes: 0, files: 0 };
 
 /**
  * Gives back what a dead process had reserved and demands a count of every part it wrote to, as nobody knows how far it came;
@@ -15,22 +17,41 @@ export async function buryHolds(db: Database, instance: string, at: number): Pro
   return accounts;
 }
 
+/** What this holder has reserved on the part. */
+export async function readHold(db: Database, { instance, tenant, part }: Holder): Promise<Amount> {
+  const hold = db.selectFrom('holds').select(['bytes', 'files']).where('instance', '=', instance);
+  const row = await hold.where('tenant', '=', tenant).where('part', '=', part).executeTakeFirst();
+  return row ?? NOTHING;
+}
+
+/**
+ * Gives back all that this holder has reserved on the part and books `actual`, also where nothing is reserved (any more).
+ * Nothing of it is given back twice.
+ */
+export async function settleHold(db: Database, hold: Holder & { readonly actual: Amount }): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    const held = (await takeHold(tx, hold)) ?? NOTHING;
+    const reserved = { bytes: -held.bytes, files: -held.files };
+    await charge(tx, { tenant: hold.tenant, parts: ['', hold.part], reserved, actual: hold.actual });
+  });
+}
+
 async function buryHold(db: Database, instance: string, { tenant, part }: AccountKey, at: number): Promise<void> {
   await inTransaction(db, async (tx) => {
-    const hold = await tx
-      .deleteFrom('holds')
-      .where('instance', '=', instance)
-      .where('tenant', '=', tenant)
-      .where('part', '=', part)
-      .returning(['bytes', 'files'])
-      .executeTakeFirst();
+    const held = await takeHold(tx, { instance, tenant, part });
     // Another process buried it first.
-    if (hold === undefined) return;
-    const reserved = { bytes: -hold.bytes, files: -hold.files };
-    await charge(tx, { tenant, parts: ['', part], reserved, actual: { bytes: 0, files: 0 } });
+    if (held === null) return;
+    const reserved = { bytes: -held.bytes, files: -held.files };
+    await charge(tx, { tenant, parts: ['', part], reserved, actual: NOTHING });
     await markRecount(tx, { tenant, part });
     await appendResync(tx, { tenant, part }, at);
   });
+}
+
+/** What the holder had on the part, which is its no more; null where another took it first. */
+async function takeHold(tx: Database, { instance, tenant, part }: Holder): Promise<Amount | null> {
+  const hold = tx.deleteFrom('holds').where('instance', '=', instance).where('tenant', '=', tenant);
+  return (await hold.where('part', '=', part).returning(['bytes', 'files']).executeTakeFirst()) ?? null;
 }
 
 /** Forgets the marks of a process that stopped cleanly: with nothing reserved any more, nothing is owed. */

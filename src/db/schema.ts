@@ -83,8 +83,9 @@ export interface UsageRow {
   version: Defaulted<number>;
 }
 
-/** What one daemon process has reserved on one part; also the mark that it wrote there, so a crash is followed by a recount. */
+/** What one holder has reserved on one part. Of a process it is also the mark that it wrote there, so a crash is followed by a recount. */
 export interface HoldRow {
+  /** A daemon process, or what is kept over the end of processes: see core/standing-room.ts. */
   instance: string;
   tenant: string;
   part: string;

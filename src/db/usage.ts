@@ -32,7 +32,7 @@ export interface Amount {
   readonly files: number;
 }
 
-/** A part of a tenant as one daemon process writes to it. */
+/** A part of a tenant as one daemon process, or something that outlives processes, has reserved on it. */
 export interface Holder extends AccountKey {
   readonly instance: string;
 }

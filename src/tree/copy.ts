@@ -134,7 +134,7 @@ async function copySlices(source: OpenedFile, target: FileHandle): Promise<strin
 }
 
 /** Lower-case hex of the SHA-256 of the whole file, read in slices. */
-async function hashOf(handle: FileHandle): Promise<string> {
+export async function hashOf(handle: FileHandle): Promise<string> {
   const hash = createHash('sha256');
   const slices = [Buffer.allocUnsafe(SLICE_BYTES), Buffer.allocUnsafe(SLICE_BYTES)] as const;
   let position = 0;

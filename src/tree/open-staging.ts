@@ -5,6 +5,7 @@ import { flushPath, giveStaged, type HomeDisk, inStaging } from './disk.ts';
 import { orNull } from './disk-error.ts';
 import { free } from './free.ts';
 import { newDirectory } from './new-directory.ts';
+import { openPartial } from './partial.ts';
 import { encodePath, type TreePath } from './path.ts';
 import type { Placeable } from './placeable.ts';
 import { forEachOf } from './pool.ts';
@@ -24,6 +25,7 @@ export function openStaging(disk: HomeDisk): Staging {
     copy: (source, options = {}) => copy(disk, source, options.mode),
     extend: (source, bytes) => extend(disk, source, bytes),
     symlink: (target) => onDisk(symlink(disk, target)),
+    partial: (id) => openPartial(disk, id),
     copyDirectory: (tree, dir, onBytes) => copyDirectory(disk, tree, dir, onBytes),
     directory: (at) => newDirectory(disk, at),
     flush: (staged) => flush(disk, staged),

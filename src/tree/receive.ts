@@ -36,13 +36,19 @@ export async function receive(disk: HomeDisk, body: Readable, options: ReceiveOp
   }
 }
 
-async function pour(
+/** How a body is poured into a file that holds `at` bytes already; `maxBytes` and `onBytes` are about the whole file. */
+export interface Pouring extends Pick<ReceiveOptions, 'maxBytes' | 'onBytes'> {
+  readonly at?: number;
+}
+
+/** Reads the body to its end into the writer. Nothing is under way any more when this ends. @throws too_large, quota_exceeded */
+export async function pour(
   body: Readable,
   writer: SliceWriter,
-  options: ReceiveOptions,
-  onWritten: (bytes: number) => void,
+  options: Pouring,
+  onWritten: (bytes: number) => Promise<void> | void,
 ): Promise<void> {
-  let total = 0;
+  let total = options.at ?? 0;
   try {
     // The body outlives a refusal: whoever answers it decides how much of the rest is drained.
     for await (const chunk of chunksOf(body)) {
@@ -50,7 +56,7 @@ async function pour(
       if (total > options.maxBytes) throw tooLarge(options.maxBytes);
       await options.onBytes?.(total);
       await onDisk(writer.write(chunk));
-      onWritten(chunk.length);
+      await onWritten(chunk.length);
     }
   } finally {
     await writer.settle();

@@ -39,7 +39,7 @@ export interface DataRoot {
   /** Every home there is, each as its segments. */
   homes(): AsyncIterable<readonly string[]>;
   freeBytes(): Promise<number>;
-  /** Bytes that this process has received or copied into staging and that are in no tree yet. */
+  /** Bytes that this process has received or copied into staging and that are in no tree yet; not those of partial files. */
   stagedBytes(): number;
   /** @throws unavailable when the disk refuses a write, a link or a rename: for readiness */
   probe(): Promise<void>;

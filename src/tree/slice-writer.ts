@@ -7,21 +7,24 @@ const MAX_CHUNKS = 256;
 export interface SliceTarget {
   /** Where the bytes go, asked for with the first slice: until then nothing needs to be there. */
   readonly open: () => Promise<FileHandle>;
+  /** Where in the file the first byte goes; by default at its beginning. */
+  readonly start?: number;
   /** Told of each slice while it is written. */
   readonly onSlice?: (chunks: readonly Buffer[]) => void;
 }
 
-/** Appends to a new file in slices, one write under way while the next slice fills. */
+/** Writes a file from its beginning, or on from its end, in slices, one write under way while the next slice fills. */
 export class SliceWriter {
   readonly #target: SliceTarget;
   #chunks: Buffer[] = [];
   #waiting = 0;
-  #position = 0;
+  #position: number;
   #hasSent = false;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(target: SliceTarget) {
     this.#target = target;
+    this.#position = target.start ?? 0;
   }
 
   /** All of it, while nothing was written yet; else null. */
@@ -36,7 +39,7 @@ export class SliceWriter {
     else if (this.#chunks.length >= MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)];
   }
 
-  /** Writes what is left. */
+  /** Writes what is left; more may follow. */
   async end(): Promise<void> {
     await this.#send();
     await this.#writing;

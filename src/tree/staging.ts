@@ -87,6 +87,41 @@ export interface ReceiveOptions {
   readonly flush?: boolean;
 }
 
+export interface AppendOptions {
+  /** How much the file holds by now. */
+  readonly at: number;
+  /** What the whole file may come to. Refused with too_large beyond it. */
+  readonly maxBytes: number;
+  /** As ReceiveOptions has it; `total` is what the whole file then comes to. */
+  readonly onBytes?: (total: number) => Promise<void> | void;
+  /** Told now and then, during a long body, how much of the file survives a power cut by now; throw to stop. */
+  readonly onFlushed?: (total: number) => Promise<void> | void;
+}
+
+/**
+ * A file in staging that arrives in several goes. It belongs to no process: it stays, whoever stops, for as long as the living
+ * know its owner (`partialOwner`). That only one caller at a time changes it is the caller's to see to.
+ */
+export interface PartialFile {
+  /** How much is there, and survives a power cut from now on: 0 where nothing came yet. */
+  size(): Promise<number>;
+  /**
+   * Appends the body to its end and returns the size then, durably. Of a body that breaks off or is refused on its way, what
+   * came before is kept and flushed too; `size` tells.
+   * @throws conflict where the file does not hold `at` bytes; too_large, quota_exceeded, what `onBytes` and the body throw
+   */
+  append(body: Readable, options: AppendOptions): Promise<number>;
+  /** Forgets what came beyond this many bytes. Returns the size then, as `size` does: less where there was less. */
+  cut(bytes: number): Promise<number>;
+  /**
+   * All that came, hashed and flushed. It keeps its name until it is placed, so that a crash before loses nothing.
+   * @throws not_found where nothing was ever appended, or it was placed or discarded
+   */
+  staged(options?: { readonly mode?: number }): Promise<Staged>;
+  /** Removes what came. Nothing where nothing is there. */
+  discard(): Promise<void>;
+}
+
 /** Who owns things in staging. Asked after an item was seen, never before, so that an owner who came meanwhile is known. */
 export interface Living {
   has(owner: string): boolean | Promise<boolean>;
@@ -107,6 +142,8 @@ export interface Staging {
    */
   extend(source: OpenFile, bytes: Buffer): Promise<StagedFile>;
   symlink(target: string): Promise<Placeable>;
+  /** The file of this id that arrives in several goes, also where nothing of it came yet. The id is a safe name of our own making. */
+  partial(id: string): PartialFile;
   /**
    * A copy of everything below `dir` (files, directories, links; specials and what vanishes meanwhile are skipped), flushed.
    * `onBytes` is awaited before each further batch is written, with what that batch adds; throw to refuse.

@@ -14,6 +14,7 @@ import * as outputs from '../../src/db/outputs.ts';
 import * as runs from '../../src/db/runs.ts';
 import type { Database } from '../../src/db/schema.ts';
 import * as tags from '../../src/db/tags.ts';
+import * as uploads from '../../src/db/uploads.ts';
 import * as usage from '../../src/db/usage.ts';
 import * as watches from '../../src/db/watches.ts';
 
@@ -31,6 +32,9 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   listAccounts: (db) => usage.listAccounts(db, 't', page),
   removeAccount: (db) => usage.removeAccount(db, { tenant: 't', part: 'gone' }),
   buryHolds: (db) => holds.buryHolds(db, 'i', 1),
+  readHold: (db) => holds.readHold(db, { ...account, instance: 'i' }),
+  settleHold: (db) => holds.settleHold(db, { ...account, instance: 'i', actual: counted }),
+  isUploadOpen: (db) => uploads.isUploadOpen(db, 'u'),
   findKeyByHash: (db) => keys.findKeyByHash(db, 'h'),
   listKeys: (db) => keys.listKeys(db, 't'),
   listAgents: (db) => agents.listAgents(db, 't', page),

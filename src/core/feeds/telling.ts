@@ -3,7 +3,7 @@ import type { TreePath } from '../../tree/path.ts';
 import { NOTHING } from '../account.ts';
 import type { PathGuard } from '../locks.ts';
 import type { Also } from '../quota.ts';
-import { Room } from '../room.ts';
+import { type Reservation, Room } from '../room.ts';
 import type { VolumeParts } from '../volume-parts.ts';
 import type { Told } from './news.ts';
 
@@ -13,7 +13,7 @@ import type { Told } from './news.ts';
  */
 export async function settleAndTell(
   parts: VolumeParts,
-  room: Room,
+  room: Reservation,
   actual: Count,
   told: readonly Told[],
   also?: Also,
