@@ -4,10 +4,11 @@
 const LAYERS = {
   tree: [],
   archive: ['tree/(path|entry)\\.ts$'],
+  documents: [],
   db: [],
   auth: [],
   web: [],
-  core: ['tree/', 'archive/', 'db/', 'auth/', 'web/'],
+  core: ['tree/', 'archive/', 'documents/', 'db/', 'auth/', 'web/'],
   http: ['core/', 'auth/', 'tree/(path|entry|tree|staging)\\.ts$'],
   cli: ['daemon\\.ts$', 'config\\.ts$', 'secrets\\.ts$', 'auth/', 'db/'],
 };
@@ -71,6 +72,8 @@ module.exports = {
     confined('chokidar-only-in-watch', packages('chokidar'), ['^src/tree/watch-worker\\.ts$']),
     confined('diff-only-in-edits', packages('diff'), ['^src/core/edits/edit-diff\\.ts$']),
     confined('archivers-only-in-archive', packages('archiver', 'yauzl'), ['^src/archive/']),
+    confined('documents-only-in-documents', packages('unpdf', 'saxes', 'html-to-text'), ['^src/documents/']),
+    confined('processes-only-in-extractor', '^(node:)?child_process$', ['^src/core/texts/extractor\\.ts$']),
     confined('calls-out-only-in-web', packages('undici', 'ipaddr\\.js'), ['^src/web/']),
     confined('thread-pools-in-place', packages('piscina'), [
       '^src/core/search/searches\\.ts$',

@@ -100,6 +100,7 @@ describe('import rules', () => {
 const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]>> = {
   'tree-imports-down': ['src/tree/breach.ts', '../core/any.ts'],
   'archive-imports-down': ['src/archive/breach.ts', '../core/any.ts'],
+  'documents-imports-down': ['src/documents/breach.ts', '../tree/any.ts'],
   'db-imports-down': ['src/db/breach.ts', '../tree/any.ts'],
   'auth-imports-down': ['src/auth/breach.ts', '../db/any.ts'],
   'web-imports-down': ['src/web/breach.ts', '../core/any.ts'],
@@ -120,6 +121,8 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'chokidar-only-in-watch': ['src/tree/other.ts', 'chokidar'],
   'diff-only-in-edits': ['src/http/diff.ts', 'diff'],
   'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
+  'documents-only-in-documents': ['src/core/pdf.ts', 'unpdf'],
+  'processes-only-in-extractor': ['src/core/process.ts', 'node:child_process'],
   'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
   'thread-pools-in-place': ['src/core/pool.ts', 'piscina'],
   'expressions-in-place': ['src/core/other.ts', 're2js'],

@@ -5,6 +5,7 @@ import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
 import type { Searches } from './search/search-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
+import type { Texts } from './texts/text-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
 export type * from './edits/edit-types.ts';
@@ -15,6 +16,7 @@ export type * from './page-types.ts';
 export type * from './run-types.ts';
 export type * from './search/search-types.ts';
 export type * from './tenancy-types.ts';
+export type * from './texts/text-types.ts';
 export type * from './volume-types.ts';
 
 /** The whole product, as its nouns. Made by `openCore` in daemon.ts's order; dialects get exactly this. */
@@ -27,6 +29,7 @@ export interface Core {
   readonly edits: Edits;
   readonly imports: Imports;
   readonly objects: Objects;
+  readonly texts: Texts;
   readonly runs: Runs;
   readonly searches: Searches;
   readonly changes: Changes;

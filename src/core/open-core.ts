@@ -22,6 +22,7 @@ import { type InnerRuns, openRuns } from './runs.ts';
 import { type InnerSearches, openSearches } from './search/searches.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
+import { type InnerTexts, openTexts } from './texts/texts.ts';
 import { openVolumes } from './volumes.ts';
 import { openWatches, type Watches } from './watches.ts';
 import { openWorkspaces } from './workspaces.ts';
@@ -33,6 +34,7 @@ export interface InnerCore extends Core {
   readonly objects: InnerObjects;
   readonly runs: InnerRuns;
   readonly searches: InnerSearches;
+  readonly texts: InnerTexts;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
   /** Directories that this process watches at this moment. */
@@ -84,6 +86,7 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const contents = openContents({ db, root, locks });
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
+  const texts = openTexts({ db, clock, log, objects });
   const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
@@ -92,7 +95,21 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const edits = openEdits();
   const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
   const changes = openChanges({ db, clock, volumes, feeds });
-  return { tenants, keys, agents, volumes, attributes, edits, imports, objects, runs, searches, changes, contents };
+  return {
+    tenants,
+    keys,
+    agents,
+    volumes,
+    attributes,
+    edits,
+    imports,
+    objects,
+    texts,
+    runs,
+    searches,
+    changes,
+    contents,
+  };
 }
 
 /**
@@ -117,6 +134,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
   async function close(): Promise<void> {
     await sweeper.close();
     await nouns.searches.close();
+    await nouns.texts.close();
     await feeds.close();
     await runs.close();
     await burial.close();

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from './schema.ts';
+import { removeTexts } from './texts.ts';
+import { inTransaction } from './transaction.ts';
 
 /** One content of a tenant, kept once however many objects have it. */
 export interface ContentKey {
@@ -45,10 +47,15 @@ export async function listOrphans(db: Database, limit: number): Promise<readonly
   return orphans.orderBy('tenant').limit(limit).execute();
 }
 
-/** Forgets the content if still no object has it. True then: the caller removes the bytes, under the content's path lock. */
+/** Forgets the content, and what is known of its text, if still no object has it. True then: the caller removes the bytes, under the content's path lock. */
 export async function removeOrphan(db: Database, { tenant, sha256 }: ContentKey): Promise<boolean> {
-  const content = db.deleteFrom('contents').where('tenant', '=', tenant).where('sha256', '=', sha256);
-  return (await content.where(sql<boolean>`refs = 0`).executeTakeFirst()).numDeletedRows > 0n;
+  return inTransaction(db, async (tx) => {
+    const content = tx.deleteFrom('contents').where('tenant', '=', tenant).where('sha256', '=', sha256);
+    const { numDeletedRows } = await content.where(sql<boolean>`refs = 0`).executeTakeFirst();
+    // After the content's row, as keepText locks them: so no text comes in between.
+    if (numDeletedRows > 0n) await removeTexts(tx, { tenant, sha256 });
+    return numDeletedRows > 0n;
+  });
 }
 
 /** True where at least one object of the tenant has the content. */

@@ -35,6 +35,7 @@ export interface ColumnTypes {
   readonly text: RawBuilder<unknown>;
   /** 64-bit. */
   readonly integer: RawBuilder<unknown>;
+  readonly bytes: RawBuilder<unknown>;
   /** What stands after the columns of a table. */
   readonly tableEnd: RawBuilder<unknown>;
 }

@@ -145,6 +145,7 @@ export async function removeObjectsOf(db: Database, tenant: string): Promise<voi
   await inTransaction(db, async (tx) => {
     await tx.deleteFrom('objects').where('tenant', '=', tenant).execute();
     await tx.deleteFrom('contents').where('tenant', '=', tenant).execute();
+    await tx.deleteFrom('texts').where('tenant', '=', tenant).execute();
   });
 }
 

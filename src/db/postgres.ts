@@ -26,6 +26,7 @@ const COLUMN_TYPES: ColumnTypes = {
   // "C" compares bytes: the order of paths and the range of a directory are then the same as in SQLite.
   text: sql`text collate "C"`,
   integer: sql`bigint`,
+  bytes: sql`bytea`,
   tableEnd: sql``,
 };
 

@@ -1,4 +1,7 @@
 import type { ColumnType, Kysely } from 'kysely';
+import type { JournalRow, LiveRunRow, ManifestRow, OutputRow, RunRow, SeedRow } from './run-schema.ts';
+
+export type * from './run-schema.ts';
 
 /**
  * The tables, the same on every database. Times are epoch milliseconds, truths are 0 and 1, sizes are bytes; all are
@@ -14,6 +17,7 @@ export interface Schema {
   locks: LockRow;
   objects: ObjectRow;
   contents: ContentRow;
+  texts: TextRow;
   attributes: AttributeRow;
   tags: TagRow;
   runs: RunRow;
@@ -151,6 +155,21 @@ export interface ContentRow {
   refs: number;
 }
 
+/** What is known of the text of a content, read as a document of one format. It goes with the content. */
+export interface TextRow {
+  tenant: string;
+  sha256: string;
+  /** A name in documents/formats.ts: the same bytes may be read as another. */
+  format: string;
+  /** Of the reading; what another one said is asked for again. */
+  version: number;
+  /** The text in UTF-8, deflated; null where there is none. */
+  text: Uint8Array | null;
+  /** Why there is none; null where there is. */
+  reason: 'empty' | 'unreadable' | 'costly' | null;
+  read_at: number;
+}
+
 /** What a client says of a path: tags and custom metadata. `part` as in usage. */
 export interface AttributeRow {
   tenant: string;
@@ -172,85 +191,6 @@ export interface TagRow {
   place: string;
   path_hash: string;
   path: string;
-}
-
-export interface RunRow {
-  id: string;
-  tenant: string;
-  agent: string;
-  user_id: string | null;
-  session_id: string | null;
-  status: 'preparing' | 'running' | 'completed' | 'failed' | 'cancelled';
-  /** The instance preparing or finishing it; a dead one's work is rolled back or finished by another. */
-  instance: string;
-  /** The final status a finish under way will set, so that a crash in it can be completed; null otherwise. */
-  finishing: 'completed' | 'failed' | 'cancelled' | null;
-  /** JSON: the capture rules asked for. */
-  capture: string;
-  /** JSON: which automatic inputs are wanted: 'all', 'none' or ids. */
-  inputs: string;
-  timeout_seconds: number;
-  /** When it ends `failed` without a heartbeat. */
-  deadline_at: number;
-  seeded_files: number;
-  seeded_bytes: number;
-  started_at: number;
-  finished_at: number | null;
-}
-
-/** At most one run that has not ended per workspace: the primary key decides. */
-export interface LiveRunRow {
-  tenant: string;
-  agent: string;
-  run_id: string;
-}
-
-export interface SeedRow {
-  run_id: string;
-  n: number;
-  path: string;
-  size: number;
-  sha256: string;
-  /** JSON of the public `source`: {path} or {file_id}. */
-  source: string;
-  /** 1 for inputs put in automatically: taken out again at the finish of a shared workspace. */
-  automatic: number;
-}
-
-/** One step a copy-in is about to take. Rows live only while the run is `preparing` (or a delivery is under way). */
-export interface JournalRow {
-  run_id: string;
-  n: number;
-  path: string;
-  kind: 'file' | 'directory';
-  /** Entry.inode of what is placed; '' for a directory. */
-  inode: string;
-  /** The name in staging that what it replaces is kept under; null where nothing was there. */
-  aside: string | null;
-}
-
-/** What a workspace held when its run began, file by file; capture is the difference to it. */
-export interface ManifestRow {
-  tenant: string;
-  agent: string;
-  /** `pathHash` of the path: the key, as the path itself may be too long for an index. */
-  path_hash: string;
-  path: string;
-  version: string;
-  size: number;
-  sha256: string;
-}
-
-/** What became of one changed path of a run: an object, or the reason it was skipped. */
-export interface OutputRow {
-  run_id: string;
-  /** As in the manifest. */
-  path_hash: string;
-  path: string;
-  object_id: string | null;
-  /** Entry.version at the capture. */
-  version: string | null;
-  reason: string | null;
 }
 
 /** The numbering of one volume's changes. There is one only where somebody has asked for them. `part` as in usage. */

@@ -22,6 +22,7 @@ const IDLE_TRANSACTION_MS = 30_000;
 const COLUMN_TYPES: ColumnTypes = {
   text: sql`text`,
   integer: sql`integer`,
+  bytes: sql`blob`,
   // Rows lie in the order of their primary key, which is text here, so a second tree for row ids would only cost.
   tableEnd: sql`strict, without rowid`,
 };

@@ -14,6 +14,7 @@ import * as outputs from '../../src/db/outputs.ts';
 import * as runs from '../../src/db/runs.ts';
 import type { Database } from '../../src/db/schema.ts';
 import * as tags from '../../src/db/tags.ts';
+import * as texts from '../../src/db/texts.ts';
 import * as uploads from '../../src/db/uploads.ts';
 import * as usage from '../../src/db/usage.ts';
 import * as watches from '../../src/db/watches.ts';
@@ -22,6 +23,7 @@ const account = { tenant: 't', part: 'store' };
 const page = { after: null, limit: 10 };
 const objectPage = { before: 'x', limit: 10 };
 const tagged = { within: 'd', after: null, limit: 10 };
+const text = { tenant: 't', sha256: 's', format: 'pdf', version: 1 };
 const counted = { bytes: 1, files: 1 };
 
 /** Every question that is asked while someone waits, or of a table that grows with use. */
@@ -50,6 +52,8 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   markObjectDeleted: (db) => objects.markObjectDeleted(db, 't', 'x', 1),
   sumObjects: (db) => objects.sumObjects(db, 't'),
   listOrphans: (db) => contents.listOrphans(db, 10),
+  findText: (db) => texts.findText(db, text),
+  removeTexts: (db) => texts.removeTexts(db, text),
   acquireLock: (db) => locks.acquireLock(db, { name: 'n', instance: 'i', ttlMs: 1, now: 1 }),
   acquireLocks: (db) => lockSets.acquireLocks(db, { names: ['n', 'm'], instance: 'i', ttlMs: 1, now: 1 }),
   checkLocks: (db) => lockSets.checkLocks(db, new Map([['n', 1]])),

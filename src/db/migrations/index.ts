@@ -3,6 +3,7 @@ import { tables } from './0001-tables.ts';
 import { changes } from './0002-changes.ts';
 import { tags } from './0003-tags.ts';
 import { objects } from './0004-objects.ts';
+import { texts } from './0006-texts.ts';
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [tables, changes, tags, objects];
+export const MIGRATIONS: readonly Migration[] = [tables, changes, tags, objects, texts];

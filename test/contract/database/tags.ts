@@ -102,7 +102,7 @@ export function describeTags(db: () => Database): void {
     it('are entered for what was said before there was a table of them', async () => {
       const paths = Array.from({ length: 700 }, (_, n) => `old/${n}`);
       await putWithoutTags('old', paths, () => ['x', 'y', 'x']);
-      const types = { text: sql`text`, integer: sql`integer`, tableEnd: sql`` };
+      const types = { text: sql`text`, integer: sql`integer`, bytes: sql`blob`, tableEnd: sql`` };
       const undone = db()
         .transaction()
         .execute(async (tx) => {
