@@ -2,8 +2,8 @@ import { type ZodError, type ZodType, z } from 'zod';
 import { FsError } from '../errors.ts';
 
 /**
- * From what a client wrote to what a handler trusts: JSON bodies and query strings. The rules are the contract's: field
- * names in snake_case or camelCase, no repeated query parameters, unknown fields ignored, and strict UTF-8.
+ * From what a client wrote to what a handler trusts: JSON bodies and query strings. The rules are the contract's: names of
+ * fields and parameters in snake_case or camelCase, no repeated query parameters, unknown fields ignored, and strict UTF-8.
  */
 
 // Deeper than any documented body, and far from what would exhaust the stack.
@@ -138,6 +138,27 @@ export function parseQuery(search: string): Readonly<Record<string, string>> {
     query[name] = equals < 0 ? '' : decodeQueryText(pair.slice(equals + 1));
   }
   return query;
+}
+
+/**
+ * The parameters under the names that the schema documents, whichever spelling of one was sent: a filter that is taken for an
+ * unknown parameter would show what was to be left out. @throws invalid_request for one that is given in both
+ */
+export function normaliseQuery(query: Readonly<Record<string, string>>, schema: ZodType): Record<string, string> {
+  const documented = new Map(Object.keys(objectOf(schema)?.shape ?? {}).map((name) => [snakeCase(name), name]));
+  const result: Record<string, string> = Object.create(null);
+  for (const [sent, value] of Object.entries(query)) {
+    const name = documented.get(snakeCase(sent)) ?? sent;
+    if (name in result) throw new FsError('invalid_request', `the query parameter "${name}" is given twice`);
+    result[name] = value;
+  }
+  return result;
+}
+
+/** The object that goes into a schema, also where a transformation makes something else of it; null where none does. */
+export function objectOf(schema: ZodType | undefined): z.ZodObject | null {
+  if (schema instanceof z.ZodObject) return schema;
+  return schema instanceof z.ZodPipe && schema.in instanceof z.ZodObject ? schema.in : null;
 }
 
 function decodeQueryText(text: string): string {

@@ -2,6 +2,7 @@ import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteaso
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors.ts';
 import type { Access, Method, Route } from './call.ts';
+import { objectOf } from './decode.ts';
 import type { MountedRoute } from './routes.ts';
 
 /** An OpenAPI 3.1 document, as JSON. */
@@ -98,12 +99,6 @@ function paramOf(isWild: boolean) {
   return isWild
     ? z.string().meta({ description: 'A path; it may hold slashes, and be empty for the root.' })
     : z.string();
-}
-
-function objectOf(schema: z.ZodType | undefined): z.ZodObject | null {
-  if (schema instanceof z.ZodObject) return schema;
-  // A schema with a transformation is a pipe: what goes in is what clients send.
-  return schema instanceof z.ZodPipe && schema.in instanceof z.ZodObject ? schema.in : null;
 }
 
 function contentOf(route: Route): Content | null {

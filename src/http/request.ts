@@ -5,7 +5,7 @@ import { parseDirectory, parsePath, type TreePath } from '../tree/path.ts';
 import { hasBody, type IncomingBody } from './body.ts';
 import type { Call, Form, ReceivePart, Route } from './call.ts';
 import { parseConditions } from './conditions.ts';
-import { parseJson, parseQuery, validate } from './decode.ts';
+import { normaliseQuery, parseJson, parseQuery, validate } from './decode.ts';
 import { readForm } from './multipart.ts';
 
 /** Route parameters as Express gives them: decoded once, a wildcard as the list of its segments. */
@@ -29,7 +29,8 @@ export function openCall(parts: CallParts): Call {
   const { req, route, params, body } = parts;
   const header = (name: string) => headerOf(req, name);
   const rawQuery = parseQuery(parts.search ?? '');
-  const query = route.query === undefined ? rawQuery : validate(route.query, rawQuery, 'parameter');
+  const query =
+    route.query === undefined ? rawQuery : validate(route.query, normaliseQuery(rawQuery, route.query), 'parameter');
   const conditions = parseConditions(header('if-match'), header('if-none-match'));
   const wild = (name: string) => {
     const value = params[name] ?? '';

@@ -1,6 +1,13 @@
 import request from 'supertest';
 import { z } from 'zod';
-import { decodeCursor, encodeCursor, normaliseKeys, parseJson, parseQuery } from '../../src/http/decode.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  normaliseKeys,
+  normaliseQuery,
+  parseJson,
+  parseQuery,
+} from '../../src/http/decode.ts';
 import { type Frame, raw, route, startFrame } from './frame.ts';
 
 const Body = z.object({
@@ -141,6 +148,16 @@ describe('decoding', () => {
     expect({ ...parseQuery('a=%2525&b=x+y&c&=z&&d=e=f') }).toEqual({ a: '%25', b: 'x y', c: '', '': 'z', d: 'e=f' });
     expect({ ...parseQuery('a[]=1') }).toEqual({ 'a[]': '1' });
     expect(() => parseQuery('a=1&%61=2')).toThrow('given twice');
+  });
+
+  it('takes a documented parameter in either spelling, and one alone', () => {
+    const schema = z.object({ userId: z.string(), max_results: z.string() });
+    for (const documented of [schema, schema.transform(() => 1)]) {
+      const named = normaliseQuery({ user_id: 'u', maxResults: '2', other_One: 'x' }, documented);
+      expect({ ...named }).toEqual({ userId: 'u', max_results: '2', other_One: 'x' });
+      expect(() => normaliseQuery({ user_id: 'u', userId: 'v' }, documented)).toThrow('"userId" is given twice');
+    }
+    expect({ ...normaliseQuery({ user_id: 'u' }, z.unknown()) }).toEqual({ user_id: 'u' });
   });
 
   it('gives back what a cursor was made of, and nothing else', () => {
