@@ -4,6 +4,7 @@ import { FsError } from '../../../errors.ts';
 import { parseObjectId } from '../../../ids.ts';
 import { display, parseDirectory } from '../../../tree/path.ts';
 import { queryFlag, queryLimit } from '../../decode.ts';
+import { duration } from '../../verbs/durations.ts';
 import { amount, nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
 import { snippetsOf } from './snippets.ts';
 
@@ -11,7 +12,6 @@ const MAX_SEEDS = 10_000;
 const MAX_PATTERNS = 1000;
 const MAX_SECONDS = 366 * 24 * 3600;
 const DAY_SECONDS = 86_400;
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: DAY_SECONDS };
 
 const agentId = z.string().meta({ example: 'a1' });
 const person = z
@@ -25,19 +25,6 @@ const to = z
   .min(1)
   .optional()
   .describe('Where it goes in the workspace. A slash at the end means into that directory.');
-
-const seconds = z
-  .number()
-  .int()
-  .min(1)
-  .max(MAX_SECONDS)
-  .or(z.string().regex(/^\d{1,8}[smhd]$/, { error: 'it is a time such as 30m, 12h or 7d, or a number of seconds' }))
-  .transform((wanted) => (typeof wanted === 'number' ? wanted : secondsOf(wanted)))
-  .refine((wanted) => wanted >= 1 && wanted <= MAX_SECONDS, { error: `it is 1 to ${MAX_SECONDS} seconds` });
-
-function secondsOf(text: string): number {
-  return Number(text.slice(0, -1)) * (SECONDS[text.slice(-1)] ?? 0);
-}
 
 const seed = z
   .union([
@@ -66,7 +53,9 @@ export const createBody = z.object({
   quota_bytes: amount.optional().describe('0 is no limit but the tenant’s.'),
   quota_files: amount.optional(),
   files: seeds,
-  expires_after: seconds.optional().describe('Time without a live run after which it is removed: seconds, or 12h, 7d.'),
+  expires_after: duration(MAX_SECONDS)
+    .optional()
+    .describe('Time without a live run after which it is removed: seconds, or 12h, 7d.'),
 });
 
 export const deleteQuery = z.object({ force: queryFlag.default(false).describe('Cancel a live run, uncaptured.') });
