@@ -1,4 +1,4 @@
-import { sumObjects } from '../db/objects.ts';
+import { sumObjects } from '../db/object-lists.ts';
 import type { Database } from '../db/schema.ts';
 import * as ledger from '../db/usage.ts';
 import { FsError } from '../errors.ts';

@@ -1,30 +1,10 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import { FsError } from '../errors.ts';
 import { addReference, dropReference, type ReleasedContent } from './contents.ts';
 import { isUniqueViolation } from './failures.ts';
 import { fromPathKey, pathKey } from './path-key.ts';
-import type { Database, ObjectRow, Schema } from './schema.ts';
+import type { Database, ObjectRow } from './schema.ts';
 import { inTransaction } from './transaction.ts';
-import type { Amount } from './usage.ts';
-
-/** Whose objects, narrowed by what is named; conditions combine with AND. */
-export interface ObjectsOf {
-  readonly tenant: string;
-  readonly userId?: string;
-  readonly agentId?: string;
-  readonly sessionId?: string;
-  readonly runId?: string;
-  readonly purpose?: NonNullable<ObjectRow['purpose']>;
-  /** Default: those that are uploaded. */
-  readonly statuses?: readonly ObjectRow['status'][];
-}
-
-export interface ObjectPage {
-  /** The id of the last object of the page before, or null. */
-  readonly before: string | null;
-  readonly limit: number;
-  readonly offset?: number;
-}
 
 /** Content as an object takes it on. */
 export interface NewContent {
@@ -32,8 +12,6 @@ export interface NewContent {
   readonly size: number;
   readonly mimeType: string;
 }
-
-const UPLOADED: readonly ObjectRow['status'][] = ['uploaded'];
 
 /** Records an object and, where it has content, one reference to that. Paths go in and come out as on disk. @throws exists */
 export async function insertObject(db: Database, object: ObjectRow): Promise<void> {
@@ -54,21 +32,7 @@ export async function insertObject(db: Database, object: ObjectRow): Promise<voi
 export async function findObject(db: Database, tenant: string, id: string): Promise<ObjectRow | null> {
   const found = db.selectFrom('objects').selectAll().where('id', '=', id).where('tenant', '=', tenant);
   const row = await found.executeTakeFirst();
-  return row === undefined ? null : fromRow(row);
-}
-
-/** Newest first. */
-export async function listObjects(db: Database, of: ObjectsOf, page: ObjectPage): Promise<readonly ObjectRow[]> {
-  let query = narrowed(db.selectFrom('objects').selectAll(), of);
-  if (page.before !== null) {
-    // Ids of different makers do not sort by time, so the time decides and the id only breaks ties.
-    query = query.where(
-      sql<boolean>`(created_at, id) < (select mark.created_at, mark.id from objects as mark where mark.id = ${page.before})`,
-    );
-  }
-  query = query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(page.limit);
-  if (page.offset !== undefined) query = query.offset(page.offset);
-  return (await query.execute()).map(fromRow);
+  return row === undefined ? null : fromObjectRow(row);
 }
 
 /**
@@ -127,17 +91,34 @@ export async function markObjectDeleted(
   });
 }
 
-/** Bytes at logical size and number of the tenant's uploaded objects, or of one user's or agent's. */
-export async function sumObjects(
+/**
+ * Uploaded objects whose time is over, the longest over first; none of a tenant that prepares a run, which may be about to
+ * copy one.
+ */
+export async function listExpiredObjects(
   db: Database,
-  tenant: string,
-  of: Pick<ObjectsOf, 'userId' | 'agentId'> = {},
-): Promise<Amount> {
-  const sums = narrowed(db.selectFrom('objects'), { ...of, tenant }).select(({ fn }) => [
-    fn.coalesce(fn.sum<number>('size'), sql<number>`0`).as('bytes'),
-    fn.countAll<number>().as('files'),
-  ]);
-  return sums.executeTakeFirstOrThrow();
+  now: number,
+  limit: number,
+): Promise<readonly Pick<ObjectRow, 'tenant' | 'id'>[]> {
+  return db
+    .selectFrom('objects')
+    .select(['tenant', 'id'])
+    .where(sql<boolean>`status = 'uploaded' and expires_at is not null`)
+    .where('expires_at', '<=', now)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('live_runs')
+            .innerJoin('runs', 'runs.id', 'live_runs.run_id')
+            .select('live_runs.run_id')
+            .whereRef('live_runs.tenant', '=', 'objects.tenant')
+            .where('runs.status', '=', 'preparing'),
+        ),
+      ),
+    )
+    .orderBy('expires_at')
+    .limit(limit)
+    .execute();
 }
 
 /** Removes every row of a tenant that is being deleted; its bytes go with its directory. */
@@ -149,19 +130,7 @@ export async function removeObjectsOf(db: Database, tenant: string): Promise<voi
   });
 }
 
-function narrowed<O>(
-  query: SelectQueryBuilder<Schema, 'objects', O>,
-  { tenant, userId, agentId, sessionId, runId, purpose, statuses = UPLOADED }: ObjectsOf,
-): SelectQueryBuilder<Schema, 'objects', O> {
-  let narrow = query.where('tenant', '=', tenant).where('status', 'in', statuses);
-  if (userId !== undefined) narrow = narrow.where('user_id', '=', userId);
-  if (agentId !== undefined) narrow = narrow.where('agent_id', '=', agentId);
-  if (sessionId !== undefined) narrow = narrow.where('session_id', '=', sessionId);
-  if (runId !== undefined) narrow = narrow.where('run_id', '=', runId);
-  if (purpose !== undefined) narrow = narrow.where('purpose', '=', purpose);
-  return narrow;
-}
-
-function fromRow(row: ObjectRow): ObjectRow {
+/** A row as it was put in. */
+export function fromObjectRow(row: ObjectRow): ObjectRow {
   return row.path === null ? row : { ...row, path: fromPathKey(row.path) };
 }

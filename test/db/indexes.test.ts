@@ -9,6 +9,7 @@ import * as keys from '../../src/db/keys.ts';
 import * as lockSets from '../../src/db/lock-sets.ts';
 import * as locks from '../../src/db/locks.ts';
 import * as manifest from '../../src/db/manifest.ts';
+import * as lists from '../../src/db/object-lists.ts';
 import * as objects from '../../src/db/objects.ts';
 import * as outputs from '../../src/db/outputs.ts';
 import * as runs from '../../src/db/runs.ts';
@@ -22,6 +23,7 @@ import * as watches from '../../src/db/watches.ts';
 const account = { tenant: 't', part: 'store' };
 const page = { after: null, limit: 10 };
 const objectPage = { before: 'x', limit: 10 };
+const listed = { after: { createdAt: 1, id: 'x' }, limit: 10, now: 5 };
 const tagged = { within: 'd', after: null, limit: 10 };
 const text = { tenant: 't', sha256: 's', format: 'pdf', version: 1 };
 const counted = { bytes: 1, files: 1 };
@@ -43,14 +45,26 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   claimUser: (db) => agents.claimUser(db, 't', 'a', 'u'),
   listExpired: (db) => agents.listExpired(db, 5, 10),
   findObject: (db) => objects.findObject(db, 't', 'x'),
-  'listObjects of a tenant': (db) => objects.listObjects(db, { tenant: 't' }, objectPage),
-  'listObjects of a user': (db) => objects.listObjects(db, { tenant: 't', userId: 'u' }, objectPage),
-  'listObjects of an agent': (db) => objects.listObjects(db, { tenant: 't', agentId: 'a' }, objectPage),
-  'listObjects of a session': (db) => objects.listObjects(db, { tenant: 't', sessionId: 's' }, objectPage),
-  'listObjects of a run': (db) => objects.listObjects(db, { tenant: 't', runId: 'r' }, objectPage),
-  'listObjects of a purpose': (db) => objects.listObjects(db, { tenant: 't', purpose: 'knowledge' }, objectPage),
+  'listObjects of a tenant': (db) => lists.listObjects(db, { tenant: 't' }, listed),
+  'listObjects of a user': (db) => lists.listObjects(db, { tenant: 't', userId: 'u' }, listed),
+  'listObjects of an agent': (db) => lists.listObjects(db, { tenant: 't', agentId: 'a' }, listed),
+  'listObjects of a session': (db) => lists.listObjects(db, { tenant: 't', sessionId: 's' }, listed),
+  'listObjects of a run': (db) => lists.listObjects(db, { tenant: 't', runId: 'r' }, listed),
+  'listObjects of a purpose': (db) => lists.listObjects(db, { tenant: 't', purpose: 'knowledge' }, listed),
+  'listObjects of everything': (db) =>
+    lists.listObjects(
+      db,
+      { tenant: 't', userId: 'u', agentId: 'a', sessionId: 's', runId: 'r', purpose: 'knowledge' },
+      { ...listed, after: null },
+    ),
+  'listKept of a tenant': (db) => lists.listKept(db, { tenant: 't' }, { limit: 10, offset: 10 }),
+  'listKept of a user and an agent': (db) =>
+    lists.listKept(db, { tenant: 't', userId: 'u', agentId: 'a' }, { limit: 10, offset: 0 }),
+  listExpiredObjects: (db) => objects.listExpiredObjects(db, 5, 10),
+  removeObjectsOf: (db) => objects.removeObjectsOf(db, 'gone'),
   markObjectDeleted: (db) => objects.markObjectDeleted(db, 't', 'x', 1),
-  sumObjects: (db) => objects.sumObjects(db, 't'),
+  sumObjects: (db) => lists.sumObjects(db, 't'),
+  'sumObjects of a user': (db) => lists.sumObjects(db, 't', { userId: 'u' }),
   listOrphans: (db) => contents.listOrphans(db, 10),
   findText: (db) => texts.findText(db, text),
   removeTexts: (db) => texts.removeTexts(db, text),
@@ -90,11 +104,11 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
 };
 
 /**
- * Reads a whole table, or sorts what it found. Live runs are few, and `listOrphans` and `listExpired` go through an index that
- * holds only theirs.
+ * Reads a whole table, or sorts what it found. Live runs are few, `sample` is a few hundred rows of an index, and
+ * `listOrphans` and `listExpired` go through an index that holds only theirs.
  */
 const WHOLE_TABLE =
-  /^SCAN (?!live_runs|\d+-ROW VALUES|.*USING (COVERING )?INDEX (contents_orphaned|agents_expiring))|TEMP B-TREE/;
+  /^SCAN (?!live_runs|sample|\d+-ROW VALUES|.*USING (COVERING )?INDEX (contents_orphaned|agents_expiring))|TEMP B-TREE/;
 
 describe('the indexes of SQLite', () => {
   let opened: OpenedDatabase;

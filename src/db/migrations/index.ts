@@ -4,6 +4,7 @@ import { changes } from './0002-changes.ts';
 import { tags } from './0003-tags.ts';
 import { objects } from './0004-objects.ts';
 import { texts } from './0006-texts.ts';
+import { objectLists } from './0010-object-lists.ts';
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [tables, changes, tags, objects, texts];
+export const MIGRATIONS: readonly Migration[] = [tables, changes, tags, objects, texts, objectLists];

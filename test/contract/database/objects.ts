@@ -1,14 +1,17 @@
 import * as contents from '../../../src/db/contents.ts';
+import * as lists from '../../../src/db/object-lists.ts';
 import * as objects from '../../../src/db/objects.ts';
 import type { Database } from '../../../src/db/schema.ts';
 import { object } from './rows.ts';
 
 export function describeObjects(db: () => Database): void {
   const insert = (...row: Parameters<typeof object>) => objects.insertObject(db(), object(...row));
-  const list = async (of: objects.ObjectsOf, page: Partial<objects.ObjectPage> = {}) => {
-    const found = await objects.listObjects(db(), of, { before: null, limit: 10, ...page });
+  const list = async (of: lists.ObjectsOf, page: Partial<lists.ObjectPage> = {}) => {
+    const found = await lists.listObjects(db(), of, { after: null, limit: 10, now: 0, ...page });
     return found.map(({ id }) => id);
   };
+  const kept = async (of: Parameters<typeof lists.listKept>[1], offset = 0) =>
+    (await lists.listKept(db(), of, { limit: 10, offset })).map(({ id }) => id);
   const refs = async (tenant: string) => {
     const found = db().selectFrom('contents').select(['sha256', 'refs']).where('tenant', '=', tenant);
     return (await found.orderBy('sha256').execute()).map((content) => [content.sha256, content.refs]);
@@ -36,10 +39,46 @@ export function describeObjects(db: () => Database): void {
       const newest = ['paged zz', 'paged aa', 'paged file_0', 'paged 0-uuid', 'paged file_1'];
       expect(await list({ tenant: 'paged' })).toEqual(newest);
       expect(await list({ tenant: 'paged' }, { limit: 2 })).toEqual(newest.slice(0, 2));
-      expect(await list({ tenant: 'paged' }, { limit: 2, before: 'paged aa' })).toEqual(newest.slice(2, 4));
-      expect(await list({ tenant: 'paged' }, { limit: 2, offset: 3 })).toEqual(newest.slice(3));
-      const slots = await list({ tenant: 'paged', statuses: ['pending_upload', 'uploaded', 'error_state'] });
-      expect(slots).toEqual(['paged pending', ...newest]);
+      const after = { createdAt: 3, id: 'paged aa' };
+      expect(await list({ tenant: 'paged' }, { limit: 2, after })).toEqual(newest.slice(2, 4));
+      await objects.markObjectDeleted(db(), 'paged', 'paged aa', 9);
+      expect(await list({ tenant: 'paged' }, { limit: 2, after })).toEqual(newest.slice(2, 4));
+      expect(await list({ tenant: 'paged' }, { after: { createdAt: 0, id: '' } })).toEqual([]);
+    });
+
+    it('are listed with those that have no content, without those that were deleted, from any offset', async () => {
+      const pending = { status: 'pending_upload', size: null, sha256: null, created_at: 9, user_id: 'u' } as const;
+      await insert('kept', 'kept pending', pending);
+      await insert('kept', 'kept failed', { ...pending, status: 'error_state', created_at: 8, user_id: null });
+      await insert('kept', 'kept gone', { created_at: 7 });
+      await insert('kept', 'kept full', { created_at: 6, agent_id: 'a' });
+      await objects.markObjectDeleted(db(), 'kept', 'kept gone', 9);
+      const all = ['kept pending', 'kept failed', 'kept full'];
+      for (const offset of [0, 1, 2, 3, 100_000]) {
+        expect(await kept({ tenant: 'kept' }, offset)).toEqual(all.slice(offset));
+      }
+      expect(await kept({ tenant: 'kept', userId: 'u' })).toEqual(['kept pending']);
+      expect(await kept({ tenant: 'kept', agentId: 'a' })).toEqual(['kept full']);
+      expect(await kept({ tenant: 'kept', agentId: 'a' }, 1)).toEqual([]);
+      expect(await list({ tenant: 'kept' })).toEqual(['kept full']);
+    });
+
+    it('are left out of lists when their time is over, and found by who removes them', async () => {
+      await insert('ends', 'ends late', { expires_at: 20 });
+      await insert('ends', 'ends early', { expires_at: 10 });
+      await insert('ends', 'ends never');
+      await insert('ends', 'ends unfilled', { expires_at: 5, status: 'pending_upload', size: null, sha256: null });
+      expect(await list({ tenant: 'ends' }, { now: 9 })).toHaveLength(3);
+      expect(await list({ tenant: 'ends' }, { now: 10 })).toEqual(['ends never', 'ends late']);
+      const due = async (now: number, limit = 10) =>
+        (await objects.listExpiredObjects(db(), now, limit)).flatMap(({ tenant, id }) =>
+          tenant === 'ends' ? [id] : [],
+        );
+      expect(await due(9)).toEqual([]);
+      expect(await due(20)).toEqual(['ends early', 'ends late']);
+      expect(await due(20, 1)).toEqual(['ends early']);
+      await objects.markObjectDeleted(db(), 'ends', 'ends early', 20);
+      expect(await due(20)).toEqual(['ends late']);
     });
 
     it('are narrowed by user, agent, session, run and purpose together', async () => {
@@ -52,6 +91,9 @@ export function describeObjects(db: () => Database): void {
       expect(await list({ tenant, agentId: 'a', userId: 'u' })).toEqual(['narrow-3', 'narrow-1']);
       expect(await list({ tenant, sessionId: 's', runId: 'r', userId: 'u' })).toEqual(['narrow-1']);
       expect(await list({ tenant, purpose: 'knowledge' })).toEqual(['narrow-3']);
+      expect(await list({ tenant, purpose: 'agent_output', userId: 'v', agentId: 'a' })).toEqual(['narrow-2']);
+      // A value that is empty is no value that is absent.
+      expect(await list({ tenant, runId: '', userId: 'u' })).toEqual([]);
     });
 
     it('share a content until the last of them lets it go', async () => {
@@ -88,15 +130,15 @@ export function describeObjects(db: () => Database): void {
     });
 
     it('add up at logical size, by tenant, user and agent', async () => {
-      expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
+      expect(await lists.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
       await insert('sums', 'sums-1', { size: 2 ** 40, user_id: 'u' });
       await insert('sums', 'sums-2', { size: 5, agent_id: 'a' });
       await insert('sums', 'sums-3', { size: null, sha256: null, status: 'pending_upload' });
-      expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 2 ** 40 + 5, files: 2 });
-      expect(await objects.sumObjects(db(), 'sums', { userId: 'u' })).toEqual({ bytes: 2 ** 40, files: 1 });
-      expect(await objects.sumObjects(db(), 'sums', { agentId: 'a' })).toEqual({ bytes: 5, files: 1 });
+      expect(await lists.sumObjects(db(), 'sums')).toEqual({ bytes: 2 ** 40 + 5, files: 2 });
+      expect(await lists.sumObjects(db(), 'sums', { userId: 'u' })).toEqual({ bytes: 2 ** 40, files: 1 });
+      expect(await lists.sumObjects(db(), 'sums', { agentId: 'a' })).toEqual({ bytes: 5, files: 1 });
       await objects.removeObjectsOf(db(), 'sums');
-      expect(await objects.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
+      expect(await lists.sumObjects(db(), 'sums')).toEqual({ bytes: 0, files: 0 });
       expect(await refs('sums')).toEqual([]);
     });
   });
