@@ -119,6 +119,7 @@ export function objectPath(id: ObjectId): TreePath {
 }
 
 function newRow(tenant: TenantId, staged: Staged, meta: ObjectMeta & { mimeType: string }, now: Date): ObjectRow {
+  const { expiresAfterSeconds: kept = null } = meta;
   return {
     id: makeObjectId(),
     tenant,
@@ -139,7 +140,7 @@ function newRow(tenant: TenantId, staged: Staged, meta: ObjectMeta & { mimeType:
     expected_size: null,
     uploaded_at: now.getTime(),
     slot_until: null,
-    expires_at: null,
+    expires_at: kept === null ? null : now.getTime() + kept * 1000,
     downloads: 0,
   };
 }

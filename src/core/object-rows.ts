@@ -1,15 +1,15 @@
 import type { Grant } from '../auth/grant.ts';
+import type { ObjectMark } from '../db/object-lists.ts';
 import type { ObjectRow } from '../db/schema.ts';
 import { FsError } from '../errors.ts';
 import type { AgentId, ObjectId, RunId } from '../ids.ts';
 import type { FileObject, ObjectFilter, ObjectMeta } from './core.ts';
+import { decodeCursor, strangeCursor } from './paging.ts';
 import { storedPath } from './stored-path.ts';
 
 /** An object as core knows it, from its row. @throws pending_upload, not_found for one that has no content any more */
 export function toObject(row: ObjectRow): FileObject {
-  if (row.status === 'pending_upload') {
-    throw new FsError('pending_upload', `the content of file ${row.id} has not been uploaded yet`, { path: row.id });
-  }
+  if (row.status === 'pending_upload') throw pendingUpload(row.id);
   if (row.status !== 'uploaded' || row.sha256 === null || row.size === null) throw noObject(row.id);
   return {
     id: row.id as ObjectId,
@@ -24,11 +24,37 @@ export function toObject(row: ObjectRow): FileObject {
     path: row.path === null ? null : storedPath(row.path),
     sha256: row.sha256,
     createdAt: new Date(row.created_at),
+    expiresAt: row.expires_at === null ? null : new Date(row.expires_at),
   };
+}
+
+/** Whether its time is over: nobody is shown it any more, and the sweeper takes it. */
+export function isExpired(row: Pick<ObjectRow, 'expires_at'>, now: Date): boolean {
+  return row.expires_at !== null && row.expires_at <= now.getTime();
 }
 
 export function noObject(id: string): FsError {
   return new FsError('not_found', 'no file has this id', { path: id });
+}
+
+export function pendingUpload(id: string): FsError {
+  return new FsError('pending_upload', `the content of file ${id} has not been uploaded yet`, { path: id });
+}
+
+const MARK = /^(\d{1,16}) ([A-Za-z0-9_-]{1,128})$/;
+
+/** Where a page begins, from the text that `markOf` and `pageOf` made of the object before it. @throws invalid_request */
+export function parseMark(cursor: string | null): ObjectMark | null {
+  const text = decodeCursor(cursor);
+  if (text === null) return null;
+  const [, createdAt, id] = MARK.exec(text) ?? [];
+  if (createdAt === undefined || id === undefined) throw strangeCursor();
+  return { createdAt: Number(createdAt), id };
+}
+
+/** An object's place in a list, which is there also when the object is gone. */
+export function markOf({ createdAt, id }: FileObject): string {
+  return `${createdAt.getTime()} ${id}`;
 }
 
 /** Whether a grant bound to a user or an agent reaches this object; one that is not bound reaches all of its tenant. */

@@ -21,6 +21,8 @@ export interface FileObject {
   readonly path: TreePath | null;
   readonly sha256: string;
   readonly createdAt: Date;
+  /** When its time is over: from then on it is not found, and soon after it is removed. null: it stays. */
+  readonly expiresAt: Date | null;
 }
 
 export interface ObjectMeta {
@@ -33,6 +35,8 @@ export interface ObjectMeta {
   readonly sessionId: string | null;
   readonly runId?: RunId | null;
   readonly path?: TreePath | null;
+  /** How long it is kept after it was made. */
+  readonly expiresAfterSeconds?: number | null;
 }
 
 export interface ObjectFilter {
@@ -53,10 +57,14 @@ export interface Objects {
   ): Promise<ReceivedObject>;
   get(grant: Grant, id: ObjectId): Promise<FileObject>;
   open(grant: Grant, id: ObjectId): Promise<{ readonly object: FileObject; readonly file: OpenFile }>;
+  /**
+   * Newest first. What comes and goes between two pages moves nothing of the others: a cursor is a place in time.
+   * @throws invalid_request for a cursor that is none
+   */
   list(grant: Grant, filter: ObjectFilter, page: PageRequest): Promise<PageOf<FileObject>>;
-  /** Again for one already deleted: nothing. @throws not_found */
+  /** Again for one already deleted: nothing. @throws not_found, pending_upload */
   remove(grant: Grant, id: ObjectId): Promise<void>;
-  /** A URL path and query under `/signed` that serves the object until `expiresAt`. */
+  /** A URL path and query under `/signed` that serves the object until `expiresAt`, which is not after the object's own. */
   link(grant: Grant, id: ObjectId, ttlSeconds: number): Promise<{ readonly path: string; readonly expiresAt: Date }>;
 }
 

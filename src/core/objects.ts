@@ -1,20 +1,32 @@
 import { demand, type Grant } from '../auth/grant.ts';
 import type { Clock } from '../clock.ts';
-import * as rows from '../db/objects.ts';
+import { listObjects } from '../db/object-lists.ts';
+import { findObject } from '../db/objects.ts';
 import type { Database, ObjectRow } from '../db/schema.ts';
 import { FsError } from '../errors.ts';
 import type { ObjectId, TenantId } from '../ids.ts';
 import type { Staged } from '../tree/staging.ts';
 import type { OpenFile } from '../tree/tree.ts';
-import { NOTHING, objectsAccount } from './account.ts';
+import { objectsAccount } from './account.ts';
 import type { Contents } from './contents.ts';
 import type { FileObject, ObjectMeta, Objects } from './core.ts';
 import type { LinkSigner } from './core-parts.ts';
 import { DEFAULT_PERMISSIONS, demandFits } from './intake.ts';
 import type { Locks } from './locks.ts';
-import { type Copies, objectLock, objectPath, openCopies } from './object-copies.ts';
-import { claimMeta, narrowTo, noObject, reaches, toObject } from './object-rows.ts';
-import { decodeCursor, pageOf } from './paging.ts';
+import { type Copies, openCopies } from './object-copies.ts';
+import { removeObject } from './object-removal.ts';
+import {
+  claimMeta,
+  isExpired,
+  markOf,
+  narrowTo,
+  noObject,
+  parseMark,
+  pendingUpload,
+  reaches,
+  toObject,
+} from './object-rows.ts';
+import { pageOf } from './paging.ts';
 import type { Quota } from './quota.ts';
 import { Room } from './room.ts';
 
@@ -37,6 +49,8 @@ export interface InnerObjects extends Objects {
   keepCopy(tenant: TenantId, source: OpenFile, meta: ObjectMeta): Promise<FileObject>;
   /** The object with new content. @throws as keepCopy, and not_found */
   replaceCopy(tenant: TenantId, id: ObjectId, source: OpenFile): Promise<FileObject>;
+  /** Deletes the object if its time is over. True when it did. */
+  expire(tenant: TenantId, id: ObjectId): Promise<boolean>;
 }
 
 export function openObjects(parts: ObjectsParts): InnerObjects {
@@ -44,14 +58,16 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
   const copies = openCopies(parts);
 
   async function findRow(grant: Grant, id: ObjectId): Promise<ObjectRow> {
-    const row = await rows.findObject(db, grant.tenant, id);
+    const row = await findObject(db, grant.tenant, id);
     if (row === null || !reaches(grant, row)) throw noObject(id);
     return row;
   }
 
   async function get(grant: Grant, id: ObjectId): Promise<FileObject> {
     demand(grant, 'files:read');
-    return toObject(await findRow(grant, id));
+    const row = await findRow(grant, id);
+    if (isExpired(row, clock())) throw noObject(id);
+    return toObject(row);
   }
 
   return {
@@ -59,10 +75,12 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
     get,
     receive: (tenant, body, options) => receive(parts, copies, tenant, body, options),
     openContent: (tenant, object) => contents.open(tenant, object.sha256),
+    expire: (tenant, id) =>
+      removeObject(parts, tenant, id, (row) => row.status === 'uploaded' && isExpired(row, clock())),
 
     async find(tenant, id) {
-      const row = await rows.findObject(db, tenant, id);
-      return row?.status === 'uploaded' ? toObject(row) : null;
+      const row = await findObject(db, tenant, id);
+      return row?.status === 'uploaded' && !isExpired(row, clock()) ? toObject(row) : null;
     },
 
     async open(grant, id) {
@@ -74,24 +92,23 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
       demand(grant, 'files:read');
       const narrowed = narrowTo(grant, filter);
       if (narrowed === null) return { items: [], next: null };
-      const before = decodeCursor(page.cursor);
-      const found = await rows.listObjects(
-        db,
-        { ...narrowed, tenant: grant.tenant },
-        { before, limit: page.limit + 1 },
-      );
-      return pageOf(found.map(toObject), page.limit, (object) => object.id);
+      const wanted = { after: parseMark(page.cursor), limit: page.limit + 1, now: clock().getTime() };
+      const found = await listObjects(db, { ...narrowed, tenant: grant.tenant }, wanted);
+      return pageOf(found.map(toObject), page.limit, markOf);
     },
 
     async remove(grant, id) {
       demand(grant, 'files:write');
       const row = await findRow(grant, id);
+      // Its slot alone can give it up, with what the slot has reserved.
+      if (row.status === 'pending_upload') throw pendingUpload(id);
       if (row.status !== 'deleted') await removeObject(parts, grant.tenant, id);
     },
 
     async link(grant, id, ttlSeconds) {
-      await get(grant, id);
-      const expiresAt = new Date(clock().getTime() + ttlSeconds * 1000);
+      const { expiresAt: end } = await get(grant, id);
+      const wanted = clock().getTime() + ttlSeconds * 1000;
+      const expiresAt = new Date(Math.min(wanted, end?.getTime() ?? wanted));
       const path = `/signed/files/${id}`;
       const token = parts.links.sign(path, { kind: 'download', tenant: grant.tenant, object: id }, expiresAt);
       return { path: `${path}?token=${encodeURIComponent(token)}`, expiresAt };
@@ -154,32 +171,5 @@ async function keep(
   } catch (error) {
     await received.discard();
     throw error;
-  }
-}
-
-/** Under the object's own lock, so that its size does not change between the look at it and the charge. */
-async function removeObject(parts: ObjectsParts, tenant: TenantId, id: ObjectId): Promise<void> {
-  const { db, contents, locks, quota } = parts;
-  const account = objectsAccount(tenant);
-  const room = new Room(quota, account);
-  try {
-    await quota.afterRecount(account, () => room.cover(NOTHING, 'exact'));
-    await locks.withPathLock(objectLock(tenant), [objectPath(id)], async () => {
-      const row = await rows.findObject(db, tenant, id);
-      if (row === null || row.status === 'deleted') return;
-      const charged = row.status === 'uploaded' ? { bytes: -(row.size ?? 0), files: -1 } : NOTHING;
-      const unregister = async () => {
-        let orphaned = false;
-        await room.settle(charged, async (transaction) => {
-          const deleted = await rows.markObjectDeleted(transaction, tenant, id, parts.clock().getTime());
-          orphaned = deleted?.content?.orphaned ?? false;
-        });
-        return orphaned;
-      };
-      if (row.sha256 === null) await unregister();
-      else await contents.drop(tenant, row.sha256, unregister);
-    });
-  } finally {
-    await room.release();
   }
 }

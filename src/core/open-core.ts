@@ -8,6 +8,7 @@ import type { Core, FileObject } from './core.ts';
 import type { CoreParts } from './core-parts.ts';
 import { openDisk } from './disk.ts';
 import { openEdits } from './edits/edit-file.ts';
+import { expiredObjects } from './expiry.ts';
 import { openChanges } from './feeds/change-feed.ts';
 import { type Feeds, openFeeds } from './feeds/feeds.ts';
 import { type News, openNews } from './feeds/news.ts';
@@ -121,14 +122,14 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const ground = await openGround(parts);
   const { instances, recounts, quota, watches, feeds } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
-  const { agents, runs } = nouns;
+  const { agents, objects, runs } = nouns;
   const burial = openBurial({
     ...{ db, root, clock, instances, contents, recounts, log, metrics, recoverRuns: runs.recover },
   });
   const { eventsRetentionMs } = limits;
   const sweeper = openSweeper({
     ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, eventsRetentionMs },
-    chores: [{ what: 'runs', work: runs.sweep }],
+    chores: [{ what: 'runs', work: runs.sweep }, expiredObjects({ db, clock, log, metrics, objects })],
   });
 
   async function close(): Promise<void> {

@@ -129,6 +129,7 @@ async function removeExpired({ db, clock, agents, log, metrics }: SweepParts): P
     try {
       await agents.remove(row.tenant as TenantId, row.id as AgentId, { force: false });
       metrics.swept('agent', 1);
+      log.info({ tenant: row.tenant, agent: row.id }, 'an expired workspace was removed');
     } catch (error) {
       log.warn({ err: error, tenant: row.tenant, agent: row.id }, 'an expired workspace could not be removed yet');
     }

@@ -23,11 +23,13 @@ export const STORE: VolumeRef = { kind: 'store', tenant: ACME };
 export const WORKSPACE: VolumeRef = { kind: 'workspace', tenant: ACME, agent: A1 };
 export const MEGABYTE = 1024 * 1024;
 
-/** What differs from an ordinary core: limits, the clock, and whether others serve the same root. */
+/** What differs from an ordinary core: limits, the clock, whether others serve the same root, and who counts. */
 export interface CoreWishes {
   readonly limits?: Partial<CoreLimits>;
   readonly clock?: Clock;
   readonly severalProcesses?: boolean;
+  /** Who counts what; by default nobody. */
+  readonly metrics?: Partial<CoreMetrics>;
 }
 
 /** One daemon process's core over a root and a database that others may share. */
@@ -107,7 +109,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
     },
     ownership: ownershipOf({ daemon: daemonOwner(), wanted: null, giving: root.giving }),
     severalProcesses: wishes.severalProcesses ?? false,
-    metrics: uncounted(),
+    metrics: { ...uncounted(), ...wishes.metrics },
     web: null,
   };
   const core = await openCore(parts);

@@ -7,7 +7,7 @@ import { type AgentId, parseAgentId } from '../../../ids.ts';
 import type { Call, Form, Route } from '../../call.ts';
 import { validate } from '../../decode.ts';
 import { decodeContent } from '../../verbs/content.ts';
-import { createBody, encodeFile, type FileFields, fileFields, fileObject, partName } from './wire.ts';
+import { createBody, encodeFile, type FileFields, fileFields, fileObject, partName, sunsetOf } from './wire.ts';
 
 export function createRoute(core: Core, maxFileBytes: number): Route {
   return {
@@ -28,7 +28,8 @@ export function createRoute(core: Core, maxFileBytes: number): Route {
     handle: async (call) => {
       const isForm = call.contentType?.toLowerCase().startsWith('multipart/') ?? false;
       const file = await (isForm ? fromForm(core, call, maxFileBytes) : fromJson(core, call, maxFileBytes));
-      return { status: 201, headers: { Location: `${call.publicUrl}/v1/files/${file.id}` }, json: encodeFile(file) };
+      const headers = { Location: `${call.publicUrl}/v1/files/${file.id}`, ...sunsetOf(file) };
+      return { status: 201, headers, json: encodeFile(file) };
     },
   };
 }
@@ -90,6 +91,7 @@ function metaOf(fields: FileFields, grant: Grant): ObjectMeta {
     userId: userFor(fields, grant),
     agentId: agentFor(fields, grant),
     sessionId: fields.session_id ?? null,
+    expiresAfterSeconds: fields.expires_after ?? null,
   };
 }
 

@@ -12,6 +12,7 @@ import {
   fileObject,
   listQuery,
   listReply,
+  sunsetOf,
   urlQuery,
   urlReply,
 } from './wire.ts';
@@ -33,6 +34,7 @@ export function filesDialect(options: { readonly maxFileBytes: number }): Dialec
   };
 }
 
+const PENDING = { description: 'Its bytes have not been uploaded yet: it is a slot that waits for them.' };
 const MISSING = { description: 'There is no such file, or it is not yours to see.' };
 
 function list(core: Core): Route {
@@ -59,11 +61,11 @@ function get(core: Core): Route {
     name: 'files.get',
     summary: 'What is known of one file.',
     access: 'files:read',
-    replies: { 200: { description: 'The file.', schema: fileObject }, 404: MISSING },
-    handle: async (call) => ({
-      status: 200,
-      json: encodeFile(await core.objects.get(call.grant, parseObjectId(call.param('id')))),
-    }),
+    replies: { 200: { description: 'The file.', schema: fileObject }, 404: MISSING, 409: PENDING },
+    handle: async (call) => {
+      const file = await core.objects.get(call.grant, parseObjectId(call.param('id')));
+      return { status: 200, headers: sunsetOf(file), json: encodeFile(file) };
+    },
   };
 }
 
@@ -74,7 +76,7 @@ function content(core: Core): Route {
     name: 'files.content',
     summary: 'The bytes of one file; ranges and conditional requests work.',
     access: 'files:read',
-    replies: { 200: { description: 'The bytes, with their own content type.' }, 404: MISSING },
+    replies: { 200: { description: 'The bytes, with their own content type.' }, 404: MISSING, 409: PENDING },
     handle: (call) => bytesOf(core, call, {}),
   };
 }
@@ -99,7 +101,7 @@ async function bytesOf(core: Core, call: Call, headers: Readonly<Record<string, 
   const { object, file } = await core.objects.open(call.grant, parseObjectId(call.param('id')));
   return {
     status: 200,
-    headers,
+    headers: { ...sunsetOf(object), ...headers },
     file,
     contentType: object.mimeType,
     downloadName: object.filename ?? object.id,
@@ -120,6 +122,7 @@ function url(core: Core): Route {
       200: { description: 'The link.', schema: urlReply },
       400: { description: 'A lifetime that is none, or over seven days.' },
       404: MISSING,
+      409: PENDING,
     },
     handle: async (call) => {
       const ttlSeconds = decodeTtl(call.query<z.infer<typeof urlQuery>>().expiresIn);
@@ -140,7 +143,7 @@ function remove(core: Core): Route {
     name: 'files.delete',
     summary: 'Delete a file and every link to it. Copies in workspaces live on.',
     access: 'files:write',
-    replies: { 204: { description: 'It is gone, now or before.' }, 404: MISSING },
+    replies: { 204: { description: 'It is gone, now or before.' }, 404: MISSING, 409: PENDING },
     handle: async (call) => {
       await core.objects.remove(call.grant, parseObjectId(call.param('id')));
       return { status: 204, empty: true };

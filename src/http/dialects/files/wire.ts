@@ -3,12 +3,13 @@ import type { FileObject, ObjectFilter, PageOf, Purpose } from '../../../core/co
 import { FsError } from '../../../errors.ts';
 import { parseAgentId, parseRunId } from '../../../ids.ts';
 import { display } from '../../../tree/path.ts';
+import { duration, parseDuration } from '../../verbs/durations.ts';
 import { pageQuery, timestamp } from '../../verbs/shapes.ts';
 
 const PURPOSES = ['agent_input', 'agent_output', 'knowledge'] as const satisfies readonly Purpose[];
 const DEFAULT_TTL_SECONDS = 3600;
 const MAX_TTL_SECONDS = 7 * 24 * 3600;
-const SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
+const MAX_KEPT_SECONDS = 3660 * 24 * 3600;
 const CONTROL = /\p{Cc}/u;
 
 const name = (what: string) =>
@@ -35,6 +36,9 @@ export const fileFields = z.object({
   purpose: purpose.default('agent_input'),
   agent_id: z.string().optional().describe('Only for this agent.'),
   session_id: name('it').optional().describe('Only for this session.'),
+  expires_after: duration(MAX_KEPT_SECONDS)
+    .optional()
+    .describe('When it is removed, counted from now: seconds, or 12h, 7d. The answer says when, in `Sunset`.'),
 });
 export type FileFields = z.infer<typeof fileFields>;
 
@@ -102,6 +106,11 @@ export function encodeFile(file: FileObject): z.infer<typeof fileObject> {
   };
 }
 
+/** When the file will be gone, as RFC 8594 says it: the file object's fields are fixed. None where it stays. */
+export function sunsetOf({ expiresAt }: FileObject): Readonly<Record<string, string>> {
+  return expiresAt === null ? {} : { Sunset: expiresAt.toUTCString() };
+}
+
 export function encodeList(page: PageOf<FileObject>): z.infer<typeof listReply> {
   const more = page.next === null ? {} : { next_cursor: page.next };
   return { data: page.items.map(encodeFile), has_more: page.next !== null, ...more };
@@ -121,8 +130,7 @@ export function decodeFilter(query: z.infer<typeof listQuery>): ObjectFilter {
 /** How long a link lives, in seconds. @throws invalid_request */
 export function decodeTtl(text: string | undefined): number {
   if (text === undefined) return DEFAULT_TTL_SECONDS;
-  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
-  const seconds = Number(digits) * (SECONDS[unit] ?? 0);
+  const seconds = parseDuration(text) ?? 0;
   if (seconds >= 1 && seconds <= MAX_TTL_SECONDS) return seconds;
   throw new FsError(
     'invalid_request',
