@@ -37,7 +37,8 @@ export function httpPage(): string {
   const sections = allDialects({ ...limits, clock: () => new Date() }).map((dialect) => {
     const rows = dialect.routes(core).map((route) => {
       const paths = dialect.mounts.map((mount) => `\`${route.method} ${templateOf(mount + route.path)}\``);
-      return `| ${route.name} | ${paths.join('<br>')} | ${route.access} | ${route.summary} | ${Object.keys(route.replies).join(', ')} |`;
+      const name = route.creates === true ? `${route.name} ¹` : route.name;
+      return `| ${name} | ${paths.join('<br>')} | ${route.access} | ${route.summary} | ${Object.keys(route.replies).join(', ')} |`;
     });
     const head = ['| call | request | needs | what it does | answers |', '| --- | --- | --- | --- | --- |'];
     return [`## ${dialect.name}`, '', ...head, ...rows, ''].join('\n');
@@ -47,7 +48,7 @@ export function httpPage(): string {
     '# Every call',
     '',
     'Made by `npm run docs` from the tables the server routes by. A running daemon describes the same, with every field, at `/docs` and',
-    '`/openapi.json`.',
+    '`/openapi.json`. Calls marked ¹ take an [`Idempotency-Key`](idempotency.md).',
     '',
     ...sections,
     '## Error codes',

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { Express } from 'express';
 import { openBearer } from './auth/bearer.ts';
 import { openLinks } from './auth/link.ts';
+import { openSeals } from './auth/seal.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, isWildcard } from './config.ts';
 import { type InnerCore, openCore } from './core/open-core.ts';
@@ -100,6 +101,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
   const core = await openCore({
     ...{ db: database.db, root, instance, clock, log, metrics },
     links: openLinks(secrets.signingKeys, clock),
+    seals: openSeals(secrets.signingKeys),
     limits: {
       tenant: { quotaBytes: config.tenantQuotaBytes, quotaFiles: config.tenantQuotaFiles },
       workspace: { quotaBytes: config.workspaceQuotaBytes, quotaFiles: config.workspaceQuotaFiles },

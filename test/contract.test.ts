@@ -36,6 +36,9 @@ const CALLS = `
   .trim()
   .split(/\s+/);
 
+/** Questions and reminders: to do one again does no harm. Every other POST has `creates: true`. */
+const POSTS_THAT_MAKE_NOTHING = ['admin.rescan', 'filesystem.search', 'runs.heartbeat', 'store.search'];
+
 describe('the wire contract', () => {
   const routes = surface();
 
@@ -77,6 +80,13 @@ describe('the wire contract', () => {
       expect(Object.keys(route.replies).length).toBeGreaterThan(0);
       expect(Object.keys(route.replies).some((status) => Number(status) < 300)).toBe(true);
     }
+  });
+
+  it('takes an Idempotency-Key on every POST that makes something', () => {
+    const others = routes.filter(({ route }) => route.method === 'POST' && route.creates !== true);
+    expect([...new Set(others.map(({ route }) => route.name))].sort()).toEqual(POSTS_THAT_MAKE_NOTHING);
+    const marked = routes.filter(({ route }) => route.creates === true);
+    expect(marked.filter(({ route }) => route.method !== 'POST')).toEqual([]);
   });
 
   it('asks for a scope on every route but signed links', () => {

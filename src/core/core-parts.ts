@@ -12,6 +12,12 @@ export interface LinkSigner {
   sign(path: string, claim: LinkClaim, expiresAt: Date): string;
 }
 
+/** Encrypts what the database keeps and must not show; see auth/seal.ts. */
+export interface Sealer {
+  seal(text: string, context: string): string;
+  open(sealed: string, context: string): string | null;
+}
+
 /** Told of what operators want to see in numbers. */
 export interface CoreMetrics {
   /** A run reached this status. */
@@ -47,6 +53,7 @@ export interface CoreParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly links: LinkSigner;
+  readonly seals: Sealer;
   readonly limits: CoreLimits;
   /** Of what the daemon makes in workspaces. */
   readonly ownership: Ownership;

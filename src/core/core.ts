@@ -1,3 +1,4 @@
+import type { Answers } from './answer-types.ts';
 import type { Edits } from './edits/edit-types.ts';
 import type { Changes } from './feeds/change-types.ts';
 import type { Imports } from './import-types.ts';
@@ -8,6 +9,7 @@ import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Texts } from './texts/text-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 
+export type * from './answer-types.ts';
 export type * from './edits/edit-types.ts';
 export type * from './feeds/change-types.ts';
 export type * from './import-types.ts';
@@ -33,4 +35,5 @@ export interface Core {
   readonly runs: Runs;
   readonly searches: Searches;
   readonly changes: Changes;
+  readonly answers: Answers;
 }

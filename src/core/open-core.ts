@@ -1,6 +1,7 @@
 import { dropHolds } from '../db/holds.ts';
 import type { AgentId, TenantId } from '../ids.ts';
 import { type InnerAgents, openAgents } from './agents.ts';
+import { type InnerAnswers, openAnswers } from './answers.ts';
 import { openAttributes } from './attributes.ts';
 import { openBurial } from './burial.ts';
 import { type Contents, openContents } from './contents.ts';
@@ -32,6 +33,7 @@ export type { CoreParts } from './core-parts.ts';
 
 export interface InnerCore extends Core {
   readonly agents: InnerAgents;
+  readonly answers: InnerAnswers;
   readonly objects: InnerObjects;
   readonly runs: InnerRuns;
   readonly searches: InnerSearches;
@@ -96,20 +98,10 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const edits = openEdits();
   const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
   const changes = openChanges({ db, clock, volumes, feeds });
+  const answers = openAnswers({ db, clock, instance, seals: parts.seals, log });
   return {
-    tenants,
-    keys,
-    agents,
-    volumes,
-    attributes,
-    edits,
-    imports,
-    objects,
-    texts,
-    runs,
-    searches,
-    changes,
-    contents,
+    ...{ tenants, keys, agents, volumes, attributes, edits, imports, objects, texts, runs },
+    ...{ searches, changes, answers, contents },
   };
 }
 
@@ -129,7 +121,11 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const { eventsRetentionMs } = limits;
   const sweeper = openSweeper({
     ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, eventsRetentionMs },
-    chores: [{ what: 'runs', work: runs.sweep }, expiredObjects({ db, clock, log, metrics, objects })],
+    chores: [
+      { what: 'runs', work: runs.sweep },
+      { what: 'old answers', work: nouns.answers.purge },
+      expiredObjects({ db, clock, log, metrics, objects }),
+    ],
   });
 
   async function close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { deleteAgent } from './agents.ts';
+import { removeAnswersOf } from './answers.ts';
 import { deleteAttributes } from './attributes.ts';
 import { removeFeed } from './changes.ts';
 import { removeObjectsOf } from './objects.ts';
@@ -43,6 +44,7 @@ export async function removeTenantRows(db: Database, tenant: string): Promise<vo
     }
     await removeObjectsOf(tx, tenant);
     await removeAccounts(tx, tenant);
+    await removeAnswersOf(tx, tenant);
     for (const table of ['feeds', 'changes', 'watches'] as const) {
       await tx.deleteFrom(table).where('tenant', '=', tenant).execute();
     }

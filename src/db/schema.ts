@@ -29,6 +29,8 @@ export interface Schema {
   feeds: FeedRow;
   changes: ChangeRow;
   watches: WatchRow;
+  answers: AnswerRow;
+  answer_counts: AnswerCountRow;
 }
 
 export type Database = Kysely<Schema>;
@@ -228,4 +230,31 @@ export interface WatchRow {
   instance: string;
   tenant: string;
   part: string;
+}
+
+/** A request that came with an Idempotency-Key, and its answer once there is one. */
+export interface AnswerRow {
+  /** sha256 of whose key it is and of the key, base64url. */
+  key_hash: string;
+  tenant: string;
+  /** Which request it is that works, or worked, on it. */
+  claim: string;
+  /** The process of that request. */
+  instance: string;
+  /** sha256 of the call without its body, base64url. */
+  call_hash: string;
+  /** Of the body; null until the whole of it had arrived, and nothing is done before. */
+  body_hash: ColumnType<string | null, string | null | undefined, string | null>;
+  body_bytes: Defaulted<number>;
+  /** Sealed (auth/seal.ts); null while in work, '' where it cannot be repeated. */
+  answer: ColumnType<string | null, string | null | undefined, string | null>;
+  answer_bytes: Defaulted<number>;
+  expires_at: number;
+}
+
+/** How many rows of `answers` a tenant has, and what their answers hold together. */
+export interface AnswerCountRow {
+  tenant: string;
+  answers: Defaulted<number>;
+  bytes: Defaulted<number>;
 }

@@ -24,6 +24,11 @@ export interface Route {
   readonly body?: ZodType;
   /** For the docs: what kinds of body are taken besides JSON. */
   readonly bodyKinds?: readonly ('json' | 'raw' | 'multipart')[];
+  /**
+   * It makes something: an `Idempotency-Key` makes sure that it does so once. Its handler reads a body it takes to the end before
+   * it changes anything.
+   */
+  readonly creates?: true;
   readonly replies: Readonly<Record<number, { readonly description: string; readonly schema?: ZodType }>>;
   handle(call: Call): Promise<Reply>;
 }

@@ -57,13 +57,19 @@ function demandMultipart(contentType: string): void {
   if (!/^multipart\/form-data\s*(;|$)/i.test(contentType)) {
     throw new FsError('unsupported', 'this call takes a form: send it as Content-Type: multipart/form-data');
   }
-  const [, quoted, plain] = /;\s*boundary=(?:"([^"]*)"|([^\s;]*))/i.exec(contentType) ?? [];
-  const boundary = quoted ?? plain ?? '';
+  const boundary = boundaryOf(contentType) ?? '';
   if (boundary !== '' && boundary.length <= MAX_BOUNDARY) return;
   throw new FsError(
     'invalid_request',
     `the Content-Type of a form needs a boundary of 1 to ${MAX_BOUNDARY} characters`,
   );
+}
+
+/** What divides the parts of a form; null where the type is no form or names none. */
+export function boundaryOf(contentType: string): string | null {
+  if (!/^multipart\/form-data\s*;/i.test(contentType)) return null;
+  const [, quoted, plain] = /;\s*boundary=(?:"([^"]*)"|([^\s;]*))/i.exec(contentType) ?? [];
+  return quoted ?? plain ?? null;
 }
 
 interface Reception {

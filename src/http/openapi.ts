@@ -29,6 +29,17 @@ const Problem = z
   })
   .meta({ id: 'Problem', description: 'An error, as RFC 9457 has it.' });
 
+const IDEMPOTENCY = z.object({
+  'Idempotency-Key': z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe(
+      'Printable ASCII, new for every request of its own. The same request with the same key is done once, and gets the first answer for a day.',
+    ),
+});
+
 const METHOD: Readonly<Record<Method, RouteConfig['method']>> = {
   GET: 'get',
   HEAD: 'head',
@@ -89,6 +100,7 @@ function operationOf(route: Route, path: string): RouteConfig {
     request: {
       ...(names.length === 0 ? {} : { params: z.object(params) }),
       ...(query === null ? {} : { query }),
+      ...(route.creates === true ? { headers: IDEMPOTENCY } : {}),
       ...(content === null ? {} : { body: { content } }),
     },
     responses: responsesOf(route),

@@ -18,10 +18,10 @@ import { errorReply } from './errors.ts';
 import { sendEvents } from './event-stream.ts';
 import { type Exchange, openExchange } from './exchange.ts';
 import { crossOrigin, securityHeaders } from './headers.ts';
+import { answerOnce } from './idempotency.ts';
 import type { Metrics } from './metrics.ts';
 import { openRateLimit, type RateLimit } from './rate-limit.ts';
 import { sendError, sendReply } from './reply.ts';
-import { openCall } from './request.ts';
 import { type MountedRoute, mountedRoutes, patternsOf } from './routes.ts';
 
 /** What the frame decides by. */
@@ -130,7 +130,7 @@ async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res
     res.setHeader('cache-control', 'private, no-store');
     res.setHeader('cross-origin-resource-policy', 'cross-origin');
   }
-  const call = openCall({
+  const reply = await answerOnce(frame.core.answers, {
     req,
     route,
     params: req.params,
@@ -142,7 +142,6 @@ async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res
     signal: exchange.signal,
     jsonMaxBytes: frame.options.jsonMaxBytes,
   });
-  const reply = await route.handle(call);
   const wire = { req, res, body: exchange.body };
   if (!('events' in reply)) return sendReply(wire, reply);
   const ends = {

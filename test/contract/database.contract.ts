@@ -1,6 +1,7 @@
 import { type OpenedDatabase, openDatabase } from '../../src/db/drivers.ts';
 import type { DatabaseKind, TestDatabase } from '../support/databases.ts';
 import { describeAdministered } from './database/administered.ts';
+import { describeAnswers } from './database/answers.ts';
 import { describeAttributes } from './database/attributes.ts';
 import { describeHolds } from './database/holds.ts';
 import { describeLedger } from './database/ledger.ts';
@@ -33,6 +34,7 @@ export function describeDatabase(kind: DatabaseKind): void {
     describeObjects(db);
     describeAttributes(db);
     describeTags(db);
+    describeAnswers(db);
     describeLongPaths(db);
   });
 }

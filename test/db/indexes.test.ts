@@ -1,5 +1,6 @@
 import { CompiledQuery, type KyselyPlugin, type RootOperationNode, sql } from 'kysely';
 import * as agents from '../../src/db/agents.ts';
+import * as answers from '../../src/db/answers.ts';
 import * as attributes from '../../src/db/attributes.ts';
 import * as changes from '../../src/db/changes.ts';
 import * as contents from '../../src/db/contents.ts';
@@ -26,6 +27,8 @@ const objectPage = { before: 'x', limit: 10 };
 const listed = { after: { createdAt: 1, id: 'x' }, limit: 10, now: 5 };
 const tagged = { within: 'd', after: null, limit: 10 };
 const text = { tenant: 't', sha256: 's', format: 'pdf', version: 1 };
+const claim = { keyHash: 'k', tenant: 't', claim: 'c' };
+const claiming = { ...claim, instance: 'i', callHash: 'h', now: 1, expiresAt: 2 };
 const counted = { bytes: 1, files: 1 };
 
 /** Every question that is asked while someone waits, or of a table that grows with use. */
@@ -100,6 +103,12 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   buryWatches: (db) => watches.buryWatches(db, 'i', 1),
   pruneChanges: (db) => changes.pruneChanges(db, 5, 10),
   removeUnasked: (db) => changes.removeUnasked(db, 5, 10),
+  claimAnswer: (db) => answers.claimAnswer(db, claiming, { answers: 9, bytes: 9 }),
+  beginAnswer: (db) => answers.beginAnswer(db, claim, { hash: 'h', bytes: 1 }),
+  keepAnswer: (db) => answers.keepAnswer(db, claim, 'a', 3),
+  purgeAnswers: (db) => answers.purgeAnswers(db, 1, 10),
+  dropAnswer: (db) => answers.dropAnswer(db, claim),
+  removeAnswersOf: (db) => answers.removeAnswersOf(db, 't'),
   removeFeed: (db) => changes.removeFeed(db, { tenant: 't', part: 'gone' }),
 };
 

@@ -29,6 +29,7 @@ const dialect: Dialect = {
       access: 'store:write',
       body: z.object({ content: z.string(), encoding: z.enum(['utf-8', 'base64']).default('utf-8') }),
       bodyKinds: ['json', 'raw', 'multipart'],
+      creates: true,
       replies: { 201: { description: 'made', schema: Entry } },
       handle,
     }),
@@ -94,6 +95,15 @@ describe('the OpenAPI document', () => {
       schema: { type: 'integer', minimum: 1, maximum: 1000 },
     });
     expect(byName.recursive).toMatchObject({ required: false, schema: { type: 'boolean' } });
+  });
+
+  it('offers an Idempotency-Key where something is made', () => {
+    const keyOf = (id: string) => {
+      const operation = operations().find(({ operationId }) => operationId === id);
+      return operation?.parameters?.find((parameter) => parameter.in === 'header');
+    };
+    expect(keyOf('own.write')).toMatchObject({ name: 'Idempotency-Key', required: false });
+    expect(keyOf('own.list')).toBeUndefined();
   });
 
   it('names every kind of body, and the error body', () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Grant, SCOPES, type VolumeRef } from '../../src/auth/grant.ts';
 import { openLinks } from '../../src/auth/link.ts';
+import { openSeals } from '../../src/auth/seal.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Volume } from '../../src/core/core.ts';
 import type { CoreLimits, CoreMetrics, CoreParts } from '../../src/core/core-parts.ts';
@@ -22,6 +23,7 @@ export const A1 = 'a1' as AgentId;
 export const STORE: VolumeRef = { kind: 'store', tenant: ACME };
 export const WORKSPACE: VolumeRef = { kind: 'workspace', tenant: ACME, agent: A1 };
 export const MEGABYTE = 1024 * 1024;
+const KEYS = [{ id: 'k1', secret: 's'.repeat(32) }];
 
 /** What differs from an ordinary core: limits, the clock, whether others serve the same root, and who counts. */
 export interface CoreWishes {
@@ -97,7 +99,8 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
     instance,
     clock,
     log: openLog({ logLevel: 'silent' }),
-    links: openLinks([{ id: 'k1', secret: 's'.repeat(32) }], clock),
+    links: openLinks(KEYS, clock),
+    seals: openSeals(KEYS),
     limits: {
       tenant: NO_LIMITS,
       workspace: NO_LIMITS,

@@ -86,6 +86,7 @@ function archiveRoute(tree: ArchiveTree): Route {
     access: tree.scopes.read,
     body: archiveBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: {
         description: 'The archive itself, where no `output_path` was given. A failure on the way cuts the connection.',
@@ -136,6 +137,7 @@ function extractRoute(tree: ArchiveTree): Route {
     access: tree.scopes.write,
     body: extractBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: { description: 'Extracted.', schema: extractReply },
       400: {

@@ -131,6 +131,7 @@ function createKey(core: Core): Route {
     access: 'admin',
     body: keyBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       201: { description: 'The key.', schema: newKeyReply },
       400: { description: 'A scope or agent id that is none.' },

@@ -41,6 +41,7 @@ export function createRoute(core: Core): Route {
     access: 'runs:write',
     body: createBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       201: { description: 'The agent, and what was copied in.', schema: createReply },
       400: { description: 'A bad id, quota or entry of `files`.' },

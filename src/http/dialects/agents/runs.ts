@@ -31,6 +31,7 @@ export function startRoute(core: Core): Route {
     access: 'runs:write',
     body: startBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       201: { description: 'The run, with what was copied in.', schema: runObject },
       400: { description: 'A bad entry of `files`, or another field.' },
@@ -137,6 +138,7 @@ export function finishRoute(core: Core): Route {
     access: 'runs:write',
     body: finishBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: { description: 'The run with its outputs.', schema: runObject },
       404: MISSING,

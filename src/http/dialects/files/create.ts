@@ -18,6 +18,7 @@ export function createRoute(core: Core, maxFileBytes: number): Route {
     access: 'files:write',
     body: createBody,
     bodyKinds: ['multipart', 'json'],
+    creates: true,
     replies: {
       201: { description: 'The file.', schema: fileObject },
       400: { description: 'No file, no user, or another purpose than the documented ones.' },

@@ -53,6 +53,7 @@ export function batchRoute(core: Core, maxFileBytes: number): Route {
     access: 'workspace:write',
     body: batchBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: { description: 'What became of each; some may have failed, and the others were done.', schema: batchReply },
       400: { description: 'The body is not as documented; nothing was done.' },

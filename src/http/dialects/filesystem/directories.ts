@@ -74,6 +74,7 @@ export function mkdirRoute(core: Core): Route {
     name: 'filesystem.mkdir',
     summary: 'Make a directory and its missing parents.',
     access: 'workspace:write',
+    creates: true,
     replies: {
       201: { description: 'Made.', schema: mkdirReply },
       200: { description: 'It was there already.', schema: mkdirReply },

@@ -16,6 +16,7 @@ export function editRoute(core: Core, maxBytes: number): Route {
     access: 'workspace:write',
     body: editBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: { description: 'Edited, or with `dry_run` looked at.', schema: editReply },
       400: { description: 'A bad body, or a directory.' },

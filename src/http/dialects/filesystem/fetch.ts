@@ -25,6 +25,7 @@ export function fetchRoute(core: Core, maxFileBytes: number): Route {
     access: 'workspace:write',
     body: fetchBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       201: { description: 'The whole file is there.', schema: createReply },
       400: { description: 'A bad path or url, or an answer other than 200 that trying again will not change.' },

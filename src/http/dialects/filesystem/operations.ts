@@ -21,6 +21,7 @@ export function operationRoute(core: Core, verb: Verb): Route {
     access: 'workspace:write',
     body: operationsBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: operationsReplies,
     handle: (call) => relocate(call, { verb, showPath, open: () => openToChange(core, call) }),
   };

@@ -41,6 +41,7 @@ export function createRoute(core: Core, maxFileBytes: number): Route {
     query: createQuery,
     body: createBody,
     bodyKinds: ['json', 'raw'],
+    creates: true,
     replies: {
       201: { description: 'Created.', schema: createReply },
       400: { description: 'A bad path or body.' },

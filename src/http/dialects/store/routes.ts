@@ -177,6 +177,7 @@ function move(core: Core): Route {
     access: 'store:write',
     body: moveBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: { description: 'Moved.', schema: success },
       400: { description: 'The source is missing, or the destination exists.' },
@@ -202,6 +203,7 @@ function copy(core: Core): Route {
     access: 'store:write',
     body: operationsBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: operationsReplies,
     handle: (call) => relocate(call, { verb: 'copy', showPath, open: () => openToWrite(core, call) }),
   };
@@ -216,6 +218,7 @@ function mkdir(core: Core): Route {
     access: 'store:write',
     body: mkdirBody,
     bodyKinds: ['json'],
+    creates: true,
     replies: {
       200: { description: 'It is there, made now or before.', schema: success },
       400: { description: 'A file is in the way.' },

@@ -16,6 +16,7 @@ export function uploadRoute(core: Core, maxFileBytes: number): Route {
       'Upload one or more files as multipart parts named `files`, below the directory in the field `path`. All of them land, or none.',
     access: 'store:write',
     bodyKinds: ['multipart'],
+    creates: true,
     replies: {
       200: { description: 'What was uploaded, in the order of the parts.', schema: uploadReply },
       400: { description: 'No files, a part of another name, or a bad path.' },
