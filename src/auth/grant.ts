@@ -1,5 +1,5 @@
 import { FsError } from '../errors.ts';
-import type { AgentId, TenantId } from '../ids.ts';
+import type { AgentId, ObjectId, TenantId } from '../ids.ts';
 
 export const SCOPES = [
   'store:read',
@@ -26,6 +26,13 @@ export type VolumeRef =
   | { readonly kind: 'store'; readonly tenant: TenantId }
   | { readonly kind: 'workspace'; readonly tenant: TenantId; readonly agent: AgentId };
 
+/** What the bearer of an upload link may send: the bytes of one slot, of this type, and at most so many. */
+export interface UploadTerms {
+  readonly object: ObjectId;
+  readonly contentType: string;
+  readonly maxBytes: number;
+}
+
 /** What the bearer of a token, API key or signed link may do, until when. */
 export interface Grant {
   readonly tenant: TenantId;
@@ -37,6 +44,8 @@ export interface Grant {
   /** Bound to this one end user's files, or null. */
   readonly user: string | null;
   readonly expiresAt: Date | null;
+  /** Of an upload link alone, which has no scope. */
+  readonly upload?: UploadTerms;
 }
 
 /** The scopes a credential really has, from the words it claims. Unknown words count for nothing. */

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { FsError } from '../errors.ts';
 import { type ObjectId, parseObjectId, parseTenantId, type TenantId } from '../ids.ts';
-import type { Grant } from './grant.ts';
+import type { Grant, UploadTerms } from './grant.ts';
 
 /** A key of signed URLs. The id is public: every link names it, so that an old key can be kept while its links live. */
 export interface SigningKey {
@@ -10,16 +10,23 @@ export interface SigningKey {
   readonly secret: string;
 }
 
-/** What a link lets its bearer do: read (GET, HEAD) the bytes of one object. */
-export interface LinkClaim {
+/** Lets its bearer read (GET, HEAD) the bytes of one object. */
+export interface DownloadClaim {
   readonly kind: 'download';
   readonly tenant: TenantId;
   readonly object: ObjectId;
 }
 
-export interface VerifiedLink extends LinkClaim {
-  readonly expiresAt: Date;
+/** Lets its bearer send (PUT) the bytes of one object, under exactly these terms. */
+export interface UploadClaim extends UploadTerms {
+  readonly kind: 'upload';
+  readonly tenant: TenantId;
 }
+
+/** What a link lets its bearer do. */
+export type LinkClaim = DownloadClaim | UploadClaim;
+
+export type VerifiedLink = LinkClaim & { readonly expiresAt: Date };
 
 export interface Links {
   /**
@@ -28,16 +35,18 @@ export interface Links {
    */
   sign(path: string, claim: LinkClaim, expiresAt: Date): string;
   /**
+   * @param method of the request; HEAD reads, so it is a GET
    * @param path as the request line has it, before any decoding
-   * @throws forbidden unless exactly this token was made for exactly this path, expired
+   * @throws forbidden unless exactly this token was made for exactly this path and a method of its kind, expired
    */
-  verify(path: string, token: string): VerifiedLink;
+  verify(method: string, path: string, token: string): VerifiedLink;
 }
 
-// Sealed in front of everything else: which scheme this is, and the methods its links are good for (HEAD is a GET).
-const SCHEME = ['workspaced link 1', 'GET'] as const;
+// Sealed in front of everything else: which scheme this is, and the method its links are good for.
+const SCHEME = 'workspaced link 1';
+const METHOD = { download: 'GET', upload: 'PUT' } as const satisfies Record<LinkClaim['kind'], string>;
 
-const TOKEN = /^([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{1,512})\.([A-Za-z0-9_-]{43})$/;
+const TOKEN = /^([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{1,1024})\.([A-Za-z0-9_-]{43})$/;
 
 /** The first key signs, all verify. @param keys at least one */
 export function openLinks(keys: readonly SigningKey[], clock: Clock): Links {
@@ -47,13 +56,14 @@ export function openLinks(keys: readonly SigningKey[], clock: Clock): Links {
   return {
     sign(path, claim, expiresAt) {
       const body = encodeBody(claim, expiresAt);
-      return `${signing.id}.${body}.${seal(signing, path, body)}`;
+      return `${signing.id}.${body}.${seal(signing, METHOD[claim.kind], path, body)}`;
     },
-    verify(path, token) {
+    verify(method, path, token) {
       const [, id = '', body = '', mac = ''] = TOKEN.exec(token) ?? [];
       const key = byId.get(id);
       // Compared as text: base64url has several spellings of the same bytes, and only ours counts
-      if (key === undefined || !sameText(seal(key, path, body), mac)) throw refused();
+      const sealed = method === 'HEAD' ? 'GET' : method;
+      if (key === undefined || !sameText(seal(key, sealed, path, body), mac)) throw refused();
       const link = decodeBody(body);
       if (clock() >= link.expiresAt) throw new FsError('expired', 'this link has expired; ask for a new one');
       return link;
@@ -61,21 +71,21 @@ export function openLinks(keys: readonly SigningKey[], clock: Clock): Links {
   };
 }
 
-/** The grant of a link's bearer: reading files of its tenant. The caller opens the link's object with it alone. */
+/**
+ * The grant of a link's bearer: reading files of its tenant, of which the caller opens the link's object alone; or filling one
+ * slot, and nothing else.
+ */
 export function grantOfLink(link: VerifiedLink): Grant {
-  return {
-    tenant: link.tenant,
-    subject: `link:${link.object}`,
-    scopes: new Set(['files:read']),
-    agent: null,
-    user: null,
-    expiresAt: link.expiresAt,
-  };
+  const { tenant, object, expiresAt } = link;
+  const bearer = { tenant, subject: `link:${object}`, agent: null, user: null, expiresAt };
+  if (link.kind === 'download') return { ...bearer, scopes: new Set(['files:read']) };
+  const { contentType, maxBytes } = link;
+  return { ...bearer, scopes: new Set(), upload: { object, contentType, maxBytes } };
 }
 
-function seal(key: SigningKey, path: string, body: string): string {
+function seal(key: SigningKey, method: string, path: string, body: string): string {
   // A JSON list: no two different lists read the same, whatever the path holds
-  const text = JSON.stringify([...SCHEME, key.id, path, body]);
+  const text = JSON.stringify([SCHEME, method, key.id, path, body]);
   return createHmac('sha256', key.secret).update(text).digest('base64url');
 }
 
@@ -85,7 +95,8 @@ function sameText(one: string, other: string): boolean {
 }
 
 function encodeBody(claim: LinkClaim, expiresAt: Date): string {
-  const fields = [claim.kind, claim.tenant, claim.object, expiresAt.getTime()];
+  const terms = claim.kind === 'upload' ? [claim.contentType, claim.maxBytes] : [];
+  const fields = [claim.kind, claim.tenant, claim.object, expiresAt.getTime(), ...terms];
   return Buffer.from(JSON.stringify(fields)).toString('base64url');
 }
 
@@ -93,10 +104,13 @@ function encodeBody(claim: LinkClaim, expiresAt: Date): string {
 function decodeBody(body: string): VerifiedLink {
   const fields: unknown = JSON.parse(Buffer.from(body, 'base64url').toString('utf8'));
   if (!Array.isArray(fields)) throw refused();
-  const [kind, tenantText, object, expires] = fields;
+  const [kind, tenantText, objectText, expires, contentType, maxBytes] = fields;
   const tenant = parseTenantId(String(tenantText));
-  if (kind !== 'download' || tenant === null || typeof expires !== 'number') throw refused();
-  return { kind, tenant, object: parseObjectId(String(object)), expiresAt: new Date(expires) };
+  if (tenant === null || typeof expires !== 'number') throw refused();
+  const link = { tenant, object: parseObjectId(String(objectText)), expiresAt: new Date(expires) };
+  if (kind === 'download') return { kind, ...link };
+  if (kind !== 'upload' || typeof contentType !== 'string' || typeof maxBytes !== 'number') throw refused();
+  return { kind, ...link, contentType, maxBytes };
 }
 
 function refused(): FsError {

@@ -57,9 +57,7 @@ function linkGrant(req: IncomingMessage, links: Links): Grant {
       'a signed link carries its token as its one query parameter; use it as it was given out',
     );
   }
-  if (req.method !== 'GET' && req.method !== 'HEAD')
-    throw new FsError('forbidden', 'this link is good for reading alone');
-  return grantOfLink(links.verify(path, token));
+  return grantOfLink(links.verify(req.method ?? '', path, token));
 }
 
 function admitScraper(req: IncomingMessage, token: string | null): null {
