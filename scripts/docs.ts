@@ -29,6 +29,7 @@ export function httpPage(): string {
     storeMaxFileBytes: 0,
     workspaceMaxFileBytes: 0,
     filesMaxFileBytes: 0,
+    slotMaxFileBytes: 0,
     jsonMaxBytes: 0,
     editMaxBytes: 0,
   };

@@ -64,6 +64,7 @@ const ROWS = {
   workspaceQuotaFiles: setting('WORKSPACE_QUOTA_FILES', '0', parse.integer(0), 'files of a new one; 0 = no limit'),
   storeMaxFileBytes: setting('STORE_MAX_FILE_BYTES', '50MiB', parse.size(1), 'largest file of a store'),
   filesMaxFileBytes: setting('FILES_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest purpose-tagged file'),
+  slotMaxFileBytes: setting('SLOT_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest upload to a slot'),
   workspaceMaxFileBytes: setting('WORKSPACE_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest raw write to a workspace'),
   jsonMaxBytes: setting('JSON_MAX_BYTES', '64MiB', parse.size(1024, MAX_HELD_BYTES), 'most content carried in JSON'),
   editMaxBytes: setting('EDIT_MAX_BYTES', '64MiB', parse.size(1, MAX_HELD_BYTES), 'largest file that is edited in place'),

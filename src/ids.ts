@@ -45,6 +45,11 @@ export function makeObjectId(): ObjectId {
   return `file_${uuidv7().replaceAll('-', '')}` as ObjectId;
 }
 
+/** A slot's id is an object's, in the form that its API documents: a UUID. Ordered by time of making. */
+export function makeSlotId(): ObjectId {
+  return uuidv7() as ObjectId;
+}
+
 export function makeRunId(): RunId {
   return `run_${uuidv7().replaceAll('-', '')}` as RunId;
 }

@@ -27,6 +27,7 @@ const CALLS = `
   filesystem.read filesystem.create filesystem.update filesystem.delete filesystem.list filesystem.mkdir
   filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.fetch filesystem.metadata filesystem.setMetadata
   filesystem.search
+  slots.create slots.put slots.download slots.list slots.update slots.delete
   files.create files.list files.get files.content files.url files.delete files.signed
   agents.create agents.list agents.get agents.delete agents.mount
   runs.start runs.list runs.get runs.heartbeat runs.finish
@@ -91,6 +92,6 @@ describe('the wire contract', () => {
 
   it('asks for a scope on every route but signed links', () => {
     const open = routes.filter(({ route }) => !route.access.includes(':') && route.access !== 'admin');
-    expect(open.map(({ route }) => route.name)).toEqual(['files.signed']);
+    expect(open.map(({ route }) => route.name)).toEqual(['files.signed', 'slots.put']);
   });
 });

@@ -22,6 +22,7 @@ import { openQuota, type Quota } from './quota.ts';
 import { openRecounts, type Recounts } from './recount.ts';
 import { type InnerRuns, openRuns } from './runs.ts';
 import { type InnerSearches, openSearches } from './search/searches.ts';
+import { type InnerSlots, openSlots } from './slots.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { type InnerTexts, openTexts } from './texts/texts.ts';
@@ -38,6 +39,7 @@ export interface InnerCore extends Core {
   readonly runs: InnerRuns;
   readonly searches: InnerSearches;
   readonly texts: InnerTexts;
+  readonly slots: InnerSlots;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
   /** Directories that this process watches at this moment. */
@@ -90,6 +92,7 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
   const texts = openTexts({ db, clock, log, objects });
+  const slots = openSlots({ db, clock, instance, quota, contents, links, objects, onKept, log, metrics });
   const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
@@ -100,7 +103,7 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const changes = openChanges({ db, clock, volumes, feeds });
   const answers = openAnswers({ db, clock, instance, seals: parts.seals, log });
   return {
-    ...{ tenants, keys, agents, volumes, attributes, edits, imports, objects, texts, runs },
+    ...{ tenants, keys, agents, volumes, attributes, edits, imports, objects, texts, runs, slots },
     ...{ searches, changes, answers, contents },
   };
 }
@@ -114,7 +117,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const ground = await openGround(parts);
   const { instances, recounts, quota, watches, feeds } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
-  const { agents, objects, runs } = nouns;
+  const { agents, objects, runs, slots } = nouns;
   const burial = openBurial({
     ...{ db, root, clock, instances, contents, recounts, log, metrics, recoverRuns: runs.recover },
   });
@@ -124,6 +127,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     chores: [
       { what: 'runs', work: runs.sweep },
       { what: 'old answers', work: nouns.answers.purge },
+      { what: 'slots', work: slots.sweep },
       expiredObjects({ db, clock, log, metrics, objects }),
     ],
   });

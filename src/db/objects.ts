@@ -35,6 +35,12 @@ export async function findObject(db: Database, tenant: string, id: string): Prom
   return row === undefined ? null : fromObjectRow(row);
 }
 
+/** As `findObject`, whoever's it is: look at `tenant` too. */
+export async function findAnyObject(db: Database, id: string): Promise<ObjectRow | null> {
+  const row = await db.selectFrom('objects').selectAll().where('id', '=', id).executeTakeFirst();
+  return row === undefined ? null : fromObjectRow(row);
+}
+
 /**
  * Gives an uploaded object other content. Returns what it let go, or null where it has this content already.
  * @throws not_found where the object is not uploaded (any more)

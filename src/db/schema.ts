@@ -130,8 +130,9 @@ export interface ObjectRow {
   visibility: 'private' | 'public';
   filename: string | null;
   mime_type: string;
-  /** null while pending. */
+  /** null while pending, until every byte has come. */
   size: number | null;
+  /** The content it refers to, or null. */
   sha256: string | null;
   /** Where in the workspace a captured output lay (pathKey), else null. */
   path: string | null;
@@ -141,7 +142,7 @@ export interface ObjectRow {
   expected_size: number | null;
   /** null while pending. */
   uploaded_at: number | null;
-  /** Until when a pending object can be filled; null for every other. */
+  /** Until when a pending object can be filled; null for every other, once what it held as a slot is given back. */
   slot_until: number | null;
   /** When it is to be removed, or null. */
   expires_at: number | null;

@@ -21,6 +21,8 @@ const NO_EVENT = { 'last-event-id': 'no id' };
 
 /** One valid request for each route. A route that is missing here fails the test. */
 const SAMPLES: Readonly<Record<string, Sample>> = {
+  // Before anything of the stranger's own is made.
+  'slots.list': { stranger: emptyList('files') },
   'store.list': { stranger: emptyList('files') },
   'store.download': { query: 'path=secret.txt', stranger: 404 },
   // Into its own store: the owner's is as it was, which is looked at in the end.
@@ -76,6 +78,11 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'files.content': { stranger: 404 },
   'files.url': { stranger: 404 },
   'files.delete': { stranger: 404 },
+  'slots.create': { ...json({ content_type: 'text/plain' }), stranger: status(200) },
+  // slots.md asks for 403 here, and nowhere else.
+  'slots.download': { stranger: 403 },
+  'slots.update': { ...json({ visibility: 'public' }), stranger: 403 },
+  'slots.delete': { stranger: 403 },
   // An agent's id is each tenant's own: these make one of the stranger's own, so they come last.
   'runs.start': { ...json({ files: ['secret.txt'] }), stranger: 404 },
   'filesystem.create': { params: file, ...json({ content: 'mine' }), stranger: status(201) },

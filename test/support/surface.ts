@@ -35,6 +35,7 @@ export function surface(): readonly MountedRoute[] {
     storeMaxFileBytes: limit,
     workspaceMaxFileBytes: limit,
     filesMaxFileBytes: limit,
+    slotMaxFileBytes: limit,
     jsonMaxBytes: limit,
     editMaxBytes: limit,
     clock: systemClock,

@@ -4,6 +4,7 @@ import { adminDialect } from './admin/routes.ts';
 import { agentsDialect } from './agents/routes.ts';
 import { filesDialect } from './files/routes.ts';
 import { filesystemDialect } from './filesystem/routes.ts';
+import { slotsDialect } from './slots/routes.ts';
 import { storeDialect } from './store/routes.ts';
 
 /** What the dialects enforce, in bytes; see the settings of the same names. */
@@ -11,6 +12,7 @@ export interface DialectOptions {
   readonly storeMaxFileBytes: number;
   readonly workspaceMaxFileBytes: number;
   readonly filesMaxFileBytes: number;
+  readonly slotMaxFileBytes: number;
   readonly jsonMaxBytes: number;
   readonly editMaxBytes: number;
   readonly clock: Clock;
@@ -27,6 +29,7 @@ export function allDialects(options: DialectOptions): readonly Dialect[] {
       clock: options.clock,
     }),
     filesDialect({ maxFileBytes: options.filesMaxFileBytes }),
+    slotsDialect({ maxFileBytes: options.slotMaxFileBytes }),
     agentsDialect(),
     adminDialect(),
   ];
