@@ -80,6 +80,7 @@ module.exports = {
       '^src/tree/small-files\\.ts$',
     ]),
     confined('expressions-in-place', packages('re2js'), ['^src/core/search/line-expression\\.ts$']),
+    confined('csv-in-place', packages('csv-stringify'), ['^src/http/dialects/usage/wire\\.ts$']),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),
   ],
   options: {
@@ -87,5 +88,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
+    // Entries of a package beside its main one.
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
   },
 };

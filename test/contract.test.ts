@@ -33,6 +33,7 @@ const CALLS = `
   runs.start runs.list runs.get runs.heartbeat runs.finish
   admin.listTenants admin.getTenant admin.putTenant admin.deleteTenant admin.createKey admin.listKeys admin.revokeKey
   admin.rescan
+  usage.get usage.daily
 `
   .trim()
   .split(/\s+/);

@@ -2,6 +2,7 @@ import type { Answers } from './answer-types.ts';
 import type { Edits } from './edits/edit-types.ts';
 import type { Changes } from './feeds/change-types.ts';
 import type { Imports } from './import-types.ts';
+import type { Metering } from './metering-types.ts';
 import type { Objects } from './object-types.ts';
 import type { Runs } from './run-types.ts';
 import type { Searches } from './search/search-types.ts';
@@ -14,6 +15,7 @@ export type * from './answer-types.ts';
 export type * from './edits/edit-types.ts';
 export type * from './feeds/change-types.ts';
 export type * from './import-types.ts';
+export type * from './metering-types.ts';
 export type * from './object-types.ts';
 export type * from './page-types.ts';
 export type * from './run-types.ts';
@@ -39,4 +41,5 @@ export interface Core {
   readonly searches: Searches;
   readonly changes: Changes;
   readonly answers: Answers;
+  readonly usage: Metering;
 }

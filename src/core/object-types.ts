@@ -65,7 +65,13 @@ export interface Objects {
   /** Again for one already deleted: nothing. @throws not_found, pending_upload */
   remove(grant: Grant, id: ObjectId): Promise<void>;
   /** A URL path and query under `/signed` that serves the object until `expiresAt`, which is not after the object's own. */
-  link(grant: Grant, id: ObjectId, ttlSeconds: number): Promise<{ readonly path: string; readonly expiresAt: Date }>;
+  link(grant: Grant, id: ObjectId, ttlSeconds: number): Promise<ObjectLink>;
+}
+
+export interface ObjectLink {
+  readonly object: FileObject;
+  readonly path: string;
+  readonly expiresAt: Date;
 }
 
 export interface ReceivedObject {

@@ -106,12 +106,12 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
     },
 
     async link(grant, id, ttlSeconds) {
-      const { expiresAt: end } = await get(grant, id);
+      const object = await get(grant, id);
       const wanted = clock().getTime() + ttlSeconds * 1000;
-      const expiresAt = new Date(Math.min(wanted, end?.getTime() ?? wanted));
+      const expiresAt = new Date(Math.min(wanted, object.expiresAt?.getTime() ?? wanted));
       const path = `/signed/files/${id}`;
       const token = parts.links.sign(path, { kind: 'download', tenant: grant.tenant, object: id }, expiresAt);
-      return { path: `${path}?token=${encodeURIComponent(token)}`, expiresAt };
+      return { object, path: `${path}?token=${encodeURIComponent(token)}`, expiresAt };
     },
   };
 }

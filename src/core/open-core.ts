@@ -17,6 +17,8 @@ import { openImports } from './imports.ts';
 import { type Instances, openInstances, thisProcess } from './instances.ts';
 import { openKeys } from './keys.ts';
 import { type Locks, openLocks } from './locks.ts';
+import { type Meter, openMeter } from './meter.ts';
+import { foldOldDays, openMetering } from './metering.ts';
 import { type InnerObjects, openObjects } from './objects.ts';
 import { openQuota, type Quota } from './quota.ts';
 import { openRecounts, type Recounts } from './recount.ts';
@@ -56,6 +58,7 @@ interface Ground {
   readonly news: News;
   readonly watches: Watches;
   readonly feeds: Feeds;
+  readonly meter: Meter;
 }
 
 /** What everything that writes stands on. */
@@ -75,7 +78,8 @@ async function openGround(parts: CoreParts): Promise<Ground> {
     recount: recounts.recount,
     missed: news.missed,
   });
-  return { instances, locks, recounts, quota, news, watches, feeds };
+  const meter = openMeter({ db, clock, log });
+  return { instances, locks, recounts, quota, news, watches, feeds, meter };
 }
 
 type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { readonly contents: Contents };
@@ -83,7 +87,7 @@ type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { reado
 /** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
 function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const { db, root, clock, log, instance, limits, links, metrics } = parts;
-  const { locks, recounts, quota, news, watches, feeds } = ground;
+  const { locks, recounts, quota, news, watches, feeds, meter } = ground;
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
   const volumes = openVolumes({ db, root, instance, quota, locks, news, recounts, workspaces });
@@ -95,16 +99,17 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const slots = openSlots({ db, clock, instance, quota, contents, links, objects, onKept, log, metrics });
   const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
-  const tenants = openTenants({ db, root, clock, abandonRun, defaults, autocreate });
+  const tenants = openTenants({ db, root, clock, abandonRun, forgetUsage: meter.forget, defaults, autocreate });
   const imports = openImports({ volumes, web: parts.web });
   const [keys, attributes] = [openKeys({ db, clock }), openAttributes({ db, volumes, news })];
   const edits = openEdits();
   const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
   const changes = openChanges({ db, clock, volumes, feeds });
   const answers = openAnswers({ db, clock, instance, seals: parts.seals, log });
+  const usage = openMetering({ db, clock, meter });
   return {
     ...{ tenants, keys, agents, volumes, attributes, edits, imports, objects, texts, runs, slots },
-    ...{ searches, changes, answers, contents },
+    ...{ searches, changes, answers, usage, contents },
   };
 }
 
@@ -115,7 +120,7 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
 export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const { db, root, clock, log, instance, metrics, limits } = parts;
   const ground = await openGround(parts);
-  const { instances, recounts, quota, watches, feeds } = ground;
+  const { instances, recounts, quota, watches, feeds, meter } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
   const { agents, objects, runs, slots } = nouns;
   const burial = openBurial({
@@ -129,6 +134,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
       { what: 'old answers', work: nouns.answers.purge },
       { what: 'slots', work: slots.sweep },
       expiredObjects({ db, clock, log, metrics, objects }),
+      { what: 'days of usage', work: () => foldOldDays({ db, clock }) },
     ],
   });
 
@@ -140,6 +146,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     await runs.close();
     await burial.close();
     await quota.mend();
+    await meter.close();
     await dropHolds(db, instance);
     await instances.close();
   }

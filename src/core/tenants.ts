@@ -22,6 +22,8 @@ export interface TenantsParts {
   readonly autocreate: boolean;
   /** Ends the live run of a workspace that is going to be removed, capturing nothing. */
   abandonRun(tenant: TenantId, agent: AgentId): Promise<void>;
+  /** Drops what has been counted of a tenant and is not written down. */
+  forgetUsage(tenant: TenantId): Promise<void>;
 }
 
 const MAX_KNOWN = 10_000;
@@ -77,6 +79,7 @@ export function openTenants(parts: TenantsParts): Tenants {
       if (!(await rows.markDeleted(db, tenant))) throw noTenant(tenant);
       admitted.delete(tenant);
       for (const agent of await agentsWithLiveRun(db, tenant)) await parts.abandonRun(tenant, agent as AgentId);
+      await parts.forgetUsage(tenant);
       await purge(parts, tenant);
     },
   };

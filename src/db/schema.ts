@@ -31,6 +31,7 @@ export interface Schema {
   watches: WatchRow;
   answers: AnswerRow;
   answer_counts: AnswerCountRow;
+  meter: MeterRow;
 }
 
 export type Database = Kysely<Schema>;
@@ -258,4 +259,24 @@ export interface AnswerCountRow {
   tenant: string;
   answers: Defaulted<number>;
   bytes: Defaulted<number>;
+}
+
+/**
+ * What was transferred in one day: by the whole tenant, by one user, by one agent, or by an agent for a user. A request is
+ * added to each row that it belongs to, so any of them is read without adding up others.
+ */
+export interface MeterRow {
+  tenant: string;
+  /** '' for all users, and for none. */
+  user_id: string;
+  agent_id: string;
+  /** `2026-01-15`, in UTC; '' for all days that are too old to be kept one by one. */
+  day: string;
+  uploads: Defaulted<number>;
+  downloads: Defaulted<number>;
+  bytes_in: Defaulted<number>;
+  bytes_out: Defaulted<number>;
+  /** What the ledger said of the tenant when this row last changed; null in every other row. */
+  bytes: number | null;
+  files: number | null;
 }

@@ -75,6 +75,25 @@ export async function listAccounts(
   return (await query.orderBy('part').limit(page.limit).execute()).map(toState);
 }
 
+/** What the workspaces that are a user's hold and have reserved together. */
+export async function sumWorkspaces(
+  db: Database,
+  tenant: string,
+  userId: string,
+): Promise<Amount & { readonly reservedBytes: number }> {
+  const sum = (column: 'bytes' | 'files' | 'reserved_bytes') =>
+    sql<number>`coalesce(sum(${sql.ref(`usage.${column}`)}), 0)`;
+  return db
+    .selectFrom('agents')
+    .innerJoin('usage', (join) =>
+      join.onRef('usage.tenant', '=', 'agents.tenant').on('usage.part', '=', sql<string>`'workspace/' || agents.id`),
+    )
+    .select([sum('bytes').as('bytes'), sum('files').as('files'), sum('reserved_bytes').as('reservedBytes')])
+    .where('agents.user_id', '=', userId)
+    .where('agents.tenant', '=', tenant)
+    .executeTakeFirstOrThrow();
+}
+
 /** Changes the limits that are named; what is held already stays. False where there is no such account. */
 export async function setLimits(db: Database, account: AccountKey, limits: Partial<AccountLimits>): Promise<boolean> {
   const { limitBytes, limitFiles } = limits;

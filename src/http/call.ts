@@ -4,6 +4,7 @@ import type { Grant, Scope } from '../auth/grant.ts';
 import type { TreePath } from '../tree/path.ts';
 import type { Staged } from '../tree/staging.ts';
 import type { OpenFile } from '../tree/tree.ts';
+import type { Tally } from './tally.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -96,6 +97,7 @@ export interface Call {
   /** Reads a multipart body to its end; `fields` may come before or after the parts. @throws invalid_request, unsupported, what `receive` throws */
   form(receive: ReceivePart, limits: { readonly maxParts: number }): Promise<Form>;
   readonly conditions: Conditions;
+  readonly tally: Tally;
   /** `http://host:port` that absolute URLs in answers begin with. */
   readonly publicUrl: string;
   /** Aborted when the client goes away. */

@@ -7,6 +7,7 @@ import type { Call, Form, ReceivePart, Route } from './call.ts';
 import { parseConditions } from './conditions.ts';
 import { normaliseQuery, parseJson, parseQuery, validate } from './decode.ts';
 import { readForm } from './multipart.ts';
+import type { Tally } from './tally.ts';
 
 /** Route parameters as Express gives them: decoded once, a wildcard as the list of its segments. */
 export type Params = Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -18,6 +19,7 @@ export interface CallParts {
   readonly search: string | null;
   readonly grant: Grant | null;
   readonly body: IncomingBody;
+  readonly tally: Tally;
   readonly requestId: string;
   readonly publicUrl: string;
   readonly signal: AbortSignal;
@@ -60,6 +62,7 @@ export function openCall(parts: CallParts): Call {
       return readForm({ headers: req.headers, body: () => body.stream() }, receive, limits);
     },
     conditions,
+    tally: parts.tally,
     publicUrl: parts.publicUrl,
     signal: parts.signal,
   };

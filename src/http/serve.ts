@@ -10,6 +10,7 @@ import type { Grant } from '../auth/grant.ts';
 import type { Links } from '../auth/link.ts';
 import type { Core } from '../core/core.ts';
 import { FsError, toFsError } from '../errors.ts';
+import { parseAgentId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import { type Gate, openGate, splitTarget } from './authenticate.ts';
 import { UPLOAD_FLOOR, type UploadFloor } from './body.ts';
@@ -79,7 +80,7 @@ export function buildApp(parts: AppParts): Express {
   const app = express();
   configure(app, options.trustProxy);
   app.use((req, res, next) => {
-    frame.exchanges.set(req, openExchange(req, res, { log, metrics, floor }));
+    frame.exchanges.set(req, openExchange(req, res, { log, metrics, usage: core.usage, floor }));
     next();
   });
   app.use(securityHeaders());
@@ -137,11 +138,16 @@ async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res
     search: splitTarget(req)[1],
     grant: exchange.grant,
     body: exchange.body,
+    tally: exchange.tally,
     requestId: exchange.id,
     publicUrl: frame.options.publicUrl ?? hostUrl(req),
     signal: exchange.signal,
     jsonMaxBytes: frame.options.jsonMaxBytes,
   });
+  const { agentId } = req.params;
+  // It was answered, so there is such an agent.
+  if (typeof agentId === 'string') exchange.tally.concerns({ agentId: parseAgentId(agentId) });
+  if ('file' in reply) exchange.tally.carries();
   const wire = { req, res, body: exchange.body };
   if (!('events' in reply)) return sendReply(wire, reply);
   const ends = {

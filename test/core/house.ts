@@ -172,6 +172,7 @@ export class House {
     const tenants = openTenants({
       ...{ db: this.db, root: this.#site.root, clock: () => this.#site.now, autocreate: true, defaults: NO_LIMITS },
       abandonRun: async () => undefined,
+      forgetUsage: async () => undefined,
     });
     await tenants.put(this.tenant, limits);
   }

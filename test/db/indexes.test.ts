@@ -10,6 +10,7 @@ import * as keys from '../../src/db/keys.ts';
 import * as lockSets from '../../src/db/lock-sets.ts';
 import * as locks from '../../src/db/locks.ts';
 import * as manifest from '../../src/db/manifest.ts';
+import * as meter from '../../src/db/meter.ts';
 import * as lists from '../../src/db/object-lists.ts';
 import * as objects from '../../src/db/objects.ts';
 import * as outputs from '../../src/db/outputs.ts';
@@ -30,6 +31,17 @@ const text = { tenant: 't', sha256: 's', format: 'pdf', version: 1 };
 const claim = { keyHash: 'k', tenant: 't', claim: 'c' };
 const claiming = { ...claim, instance: 'i', callHash: 'h', now: 1, expiresAt: 2 };
 const counted = { bytes: 1, files: 1 };
+const metered = { tenant: 't', userId: 'u', agentId: '' };
+const transfer = {
+  tenant: 't',
+  userId: '',
+  agentId: '',
+  day: '2026-01-15',
+  uploads: 1,
+  downloads: 1,
+  bytesIn: 1,
+  bytesOut: 1,
+};
 
 /** Every question that is asked while someone waits, or of a table that grows with use. */
 const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
@@ -68,6 +80,12 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   markObjectDeleted: (db) => objects.markObjectDeleted(db, 't', 'x', 1),
   sumObjects: (db) => lists.sumObjects(db, 't'),
   'sumObjects of a user': (db) => lists.sumObjects(db, 't', { userId: 'u' }),
+  sumWorkspaces: (db) => usage.sumWorkspaces(db, 't', 'u'),
+  addTransfers: (db) => meter.addTransfers(db, [transfer, { ...transfer, userId: 'u' }]),
+  sumTransfers: (db) => meter.sumTransfers(db, metered),
+  listDays: (db) => meter.listDays(db, metered, { from: '2026-01-01', to: '2026-01-31' }),
+  lastDayBefore: (db) => meter.lastDayBefore(db, metered, '2026-01-15'),
+  foldDays: (db) => meter.foldDays(db, '2026-01-16', 10),
   listOrphans: (db) => contents.listOrphans(db, 10),
   findText: (db) => texts.findText(db, text),
   removeTexts: (db) => texts.removeTexts(db, text),

@@ -13,6 +13,10 @@ interface Sample extends Sent {
   readonly stranger: number | ((answer: Answer) => void);
 }
 
+interface DaysBody {
+  readonly days: readonly object[];
+}
+
 const emptyList = (key: string) => (answer: Answer) => expect(answer.body).toMatchObject({ [key]: [] });
 const status = (code: number) => (answer: Answer) => expect(answer.status).toBe(code);
 const json = (value: unknown): Pick<Sent, 'json'> => ({ json: value });
@@ -83,6 +87,9 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'slots.download': { stranger: 403 },
   'slots.update': { ...json({ visibility: 'public' }), stranger: 403 },
   'slots.delete': { stranger: 403 },
+  // The stranger's own account, in which there is nothing of the owner's.
+  'usage.get': { stranger: (answer) => expect(answer.body).toMatchObject({ bytes: 0 }) },
+  'usage.daily': { stranger: ({ body }) => expect((body as DaysBody).days.at(-1)).toMatchObject({ bytes: 0 }) },
   // An agent's id is each tenant's own: these make one of the stranger's own, so they come last.
   'runs.start': { ...json({ files: ['secret.txt'] }), stranger: 404 },
   'filesystem.create': { params: file, ...json({ content: 'mine' }), stranger: status(201) },

@@ -7,7 +7,7 @@ import jsonwebtoken from 'jsonwebtoken';
 import { openBearer } from '../../src/auth/bearer.ts';
 import { type Links, openLinks } from '../../src/auth/link.ts';
 import { systemClock } from '../../src/clock.ts';
-import type { Core } from '../../src/core/core.ts';
+import type { Core, Transfer } from '../../src/core/core.ts';
 import type { Route } from '../../src/http/call.ts';
 import type { Dialect } from '../../src/http/dialect.ts';
 import { type Listening, listen } from '../../src/http/listen.ts';
@@ -27,6 +27,8 @@ export interface Frame {
   readonly metrics: Metrics;
   /** The log's lines so far. */
   readonly lines: () => readonly Record<string, unknown>[];
+  /** What was counted so far as somebody's usage. */
+  readonly counted: () => readonly Transfer[];
   /** A bearer header of a tenant, with these scopes or the default ones. */
   readonly as: (tenant: string, scope?: string) => { Authorization: string };
   readonly close: (graceMs?: number) => Promise<void>;
@@ -39,11 +41,13 @@ export interface FrameParts {
   readonly options?: Partial<AppOptions>;
 }
 
-/** The frame over a dialect made for a test: real tokens, real sockets; of the core only who may come in. */
+/** The frame over a dialect made for a test: real tokens, real sockets; of the core only who may come in, and what is counted. */
 export async function startFrame({ routes, dialect, dialects, options }: FrameParts): Promise<Frame> {
   const written: Record<string, unknown>[] = [];
   const log = openLog({ logLevel: 'info' }, { write: (line) => void written.push(JSON.parse(line)) });
-  const core = { tenants: { admit: () => Promise.resolve() } } as unknown as Core;
+  const counted: Transfer[] = [];
+  const usage = { count: (transfer: Transfer) => void counted.push(transfer) };
+  const core = { tenants: { admit: () => Promise.resolve() }, usage } as unknown as Core;
   const jwt = { secret: SECRET, publicKey: null, jwksUrl: null, issuer: null, audience: null };
   const bearer = openBearer({ jwt, keys: () => Promise.resolve(null), clock: systemClock, log });
   const links = openLinks([{ id: 'k1', secret: SECRET }], systemClock);
@@ -67,6 +71,7 @@ export async function startFrame({ routes, dialect, dialects, options }: FramePa
     links,
     metrics,
     lines: () => written,
+    counted: () => counted,
     as: (tenant, scope) => ({ Authorization: `Bearer ${token(tenant, scope)}` }),
     close: (graceMs = 1000) => {
       closing.abort();

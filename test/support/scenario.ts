@@ -191,6 +191,7 @@ function steadied(world: World, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   return value
     .replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, '<time>')
+    .replace(/^\d{4}-\d\d-\d\d$/, '<day>')
     .replace(/^"[0-9a-f.:-]{16,}"$/, '<etag>')
     .replace(/\b(file|run|agent|key|wsk)_[A-Za-z0-9_-]{16,}/g, '<$1 id>')
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/g, '<uuid>')

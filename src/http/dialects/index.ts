@@ -6,6 +6,7 @@ import { filesDialect } from './files/routes.ts';
 import { filesystemDialect } from './filesystem/routes.ts';
 import { slotsDialect } from './slots/routes.ts';
 import { storeDialect } from './store/routes.ts';
+import { usageDialect } from './usage/routes.ts';
 
 /** What the dialects enforce, in bytes; see the settings of the same names. */
 export interface DialectOptions {
@@ -31,6 +32,7 @@ export function allDialects(options: DialectOptions): readonly Dialect[] {
     filesDialect({ maxFileBytes: options.filesMaxFileBytes }),
     slotsDialect({ maxFileBytes: options.slotMaxFileBytes }),
     agentsDialect(),
+    usageDialect(),
     adminDialect(),
   ];
 }

@@ -116,6 +116,7 @@ async function stream(tree: ArchiveTree, call: Call, wanted: PackWanted): Promis
   const [path = ROOT, ...more] = wanted.paths;
   const name = path === ROOT || more.length > 0 ? 'archive' : display(nameOf(path));
   const headers = { 'content-disposition': contentDisposition(`${name}${extension}`) };
+  call.tally.carries();
   return { status: 200, stream, contentType, headers };
 }
 

@@ -29,6 +29,8 @@ export function createRoute(core: Core, maxFileBytes: number): Route {
     handle: async (call) => {
       const isForm = call.contentType?.toLowerCase().startsWith('multipart/') ?? false;
       const file = await (isForm ? fromForm(core, call, maxFileBytes) : fromJson(core, call, maxFileBytes));
+      call.tally.concerns(file);
+      call.tally.brought(1);
       const headers = { Location: `${call.publicUrl}/v1/files/${file.id}`, ...sunsetOf(file) };
       return { status: 201, headers, json: encodeFile(file) };
     },

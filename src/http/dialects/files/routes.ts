@@ -64,6 +64,7 @@ function get(core: Core): Route {
     replies: { 200: { description: 'The file.', schema: fileObject }, 404: MISSING, 409: PENDING },
     handle: async (call) => {
       const file = await core.objects.get(call.grant, parseObjectId(call.param('id')));
+      call.tally.concerns(file);
       return { status: 200, headers: sunsetOf(file), json: encodeFile(file) };
     },
   };
@@ -99,6 +100,7 @@ function signed(core: Core): Route {
 
 async function bytesOf(core: Core, call: Call, headers: Readonly<Record<string, string>>): Promise<Reply> {
   const { object, file } = await core.objects.open(call.grant, parseObjectId(call.param('id')));
+  call.tally.concerns(object);
   return {
     status: 200,
     headers: { ...sunsetOf(object), ...headers },
@@ -127,6 +129,7 @@ function url(core: Core): Route {
     handle: async (call) => {
       const ttlSeconds = decodeTtl(call.query<z.infer<typeof urlQuery>>().expiresIn);
       const link = await core.objects.link(call.grant, parseObjectId(call.param('id')), ttlSeconds);
+      call.tally.concerns(link.object);
       return {
         status: 200,
         headers: { 'Cache-Control': 'private, no-store' },

@@ -114,6 +114,7 @@ async function perform(core: Core, call: Call, item: Operation, maxFileBytes: nu
     case 'write': {
       const bytes = decodeContent(item.content, item.encoding);
       await write(await openToWrite(core, call), target, bytes, item, maxFileBytes);
+      call.tally.brought(1);
       return { ...result, status: 201 };
     }
     case 'mkdir': {

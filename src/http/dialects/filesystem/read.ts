@@ -34,6 +34,7 @@ export function readRoute(core: Core, jsonMaxBytes: number): Route {
       const path = fileNamed(call, query.path_b64);
       const form = formOf(query, query.raw || acceptsBytes(call));
       const file = await (await openToRead(core, call)).open(path);
+      call.tally.carries();
       if (form === 'bytes') return bytesReply(file, query.raw);
       if (isFresh(call, file.entry)) return notModified(file);
       if (form === 'lines') return linesReply(file, query, jsonMaxBytes, call.signal);

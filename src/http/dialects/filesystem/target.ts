@@ -12,13 +12,19 @@ export function workspaceOf(call: Call): VolumeRef & { readonly kind: 'workspace
 }
 
 /** @throws not_found where the workspace never was, forbidden */
-export function openToRead(core: Core, call: Call): Promise<ReadVolume> {
-  return core.volumes.open(call.grant, workspaceOf(call), 'read');
+export async function openToRead(core: Core, call: Call): Promise<ReadVolume> {
+  const ref = workspaceOf(call);
+  const volume = await core.volumes.open(call.grant, ref, 'read');
+  call.tally.concerns({ agentId: ref.agent });
+  return volume;
 }
 
 /** Opens it for a call that may be the first write, and makes it then. @throws forbidden */
-export function openToWrite(core: Core, call: Call): Promise<Volume> {
-  return core.volumes.open(call.grant, workspaceOf(call), 'write');
+export async function openToWrite(core: Core, call: Call): Promise<Volume> {
+  const ref = workspaceOf(call);
+  const volume = await core.volumes.open(call.grant, ref, 'write');
+  call.tally.concerns({ agentId: ref.agent });
+  return volume;
 }
 
 /** What both openings for writing ask first, for a call that opens later or more than once. @throws forbidden */
@@ -33,7 +39,7 @@ export async function openToChange(core: Core, call: Call): Promise<Volume> {
   // Opening to read is remembered for a moment, so it is the cheaper question where the credential may ask it.
   if (allows(call.grant, 'workspace:read', ref)) await core.volumes.open(call.grant, ref, 'read');
   else await core.agents.get(ref.tenant, ref.agent);
-  return core.volumes.open(call.grant, ref, 'write');
+  return openToWrite(core, call);
 }
 
 /** The file a call names, by the URL's path or by `path_b64`. @throws invalid_path, invalid_request for both at once */

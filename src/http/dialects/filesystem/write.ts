@@ -109,7 +109,7 @@ function fromJson(body: z.infer<typeof updateBody>): Incoming {
   return { body: Readable.from([bytes]), bytes: bytes.length, permissions: body.permissions };
 }
 
-function write(
+async function write(
   volume: Volume,
   call: Call,
   path: TreePath,
@@ -117,13 +117,15 @@ function write(
   incoming: Incoming,
   maxFileBytes: number,
 ): Promise<Entry> {
-  return volume.write(path, incoming.body, {
+  const entry = await volume.write(path, incoming.body, {
     mode,
     maxBytes: maxFileBytes,
     declaredBytes: incoming.bytes,
     expected: expectedBy(call.conditions),
     ...(incoming.permissions === undefined ? {} : { permissions: incoming.permissions }),
   });
+  call.tally.brought(1);
+  return entry;
 }
 
 export function deleteRoute(core: Core, clock: Clock): Route {

@@ -34,6 +34,7 @@ async function upload(call: Call, volume: Volume, maxBytes: number): Promise<Rep
   const intake = volume.intake();
   try {
     const entries = await intake.commit(placementsOf(await receive(call, intake, maxBytes), call));
+    call.tally.brought(entries.length);
     return { status: 200, json: { uploaded: entries.map(encodeUploaded) } };
   } catch (error) {
     await intake.abort();
