@@ -84,6 +84,7 @@ async function dropEverything(db: Awaited<ReturnType<typeof openDatabase>>['db']
     'locks',
     'objects',
     'contents',
+    'texts',
     'meter',
   ];
   for (const table of [...tables, 'runs', 'live_runs', 'seeds', 'journal', 'manifest', 'outputs', 'migrations']) {
