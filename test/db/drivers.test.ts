@@ -86,6 +86,8 @@ async function dropEverything(db: Awaited<ReturnType<typeof openDatabase>>['db']
     'contents',
     'texts',
     'meter',
+    'answers',
+    'answer_counts',
   ];
   for (const table of [...tables, 'runs', 'live_runs', 'seeds', 'journal', 'manifest', 'outputs', 'migrations']) {
     await sql`drop table ${sql.table(table)}`.execute(db);
