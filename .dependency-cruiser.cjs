@@ -4,7 +4,7 @@
 const LAYERS = {
   tree: [],
   archive: ['tree/(path|entry)\\.ts$'],
-  documents: [],
+  documents: ['archive/zip-read\\.ts$'],
   db: [],
   auth: [],
   web: [],

@@ -169,8 +169,8 @@ export interface TextRow {
   version: number;
   /** The text in UTF-8, deflated; null where there is none. */
   text: Uint8Array | null;
-  /** Why there is none; null where there is. */
-  reason: 'empty' | 'unreadable' | 'costly' | null;
+  /** Why there is none, or not all of it; null where it is whole. */
+  reason: 'unreadable' | 'costly' | null;
   read_at: number;
 }
 

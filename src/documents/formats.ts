@@ -1,10 +1,14 @@
 import { FsError } from '../errors.ts';
+import { DOCX } from './docx.ts';
 import type { DocumentFormat } from './format.ts';
 import { HTML } from './html.ts';
+import { PDF } from './pdf.ts';
 import { PLAIN } from './plain.ts';
+import { PPTX } from './pptx.ts';
+import { XLSX } from './xlsx.ts';
 
 /** Every format there is. */
-export const DOCUMENT_FORMATS: readonly DocumentFormat[] = [PLAIN, HTML];
+export const DOCUMENT_FORMATS: readonly DocumentFormat[] = [PLAIN, HTML, PDF, DOCX, XLSX, PPTX];
 
 /** Of the reading as a whole: goes up when a format gives another text for the same bytes, so that all are read again. */
 export const READING_VERSION = 1;

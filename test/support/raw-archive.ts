@@ -8,6 +8,8 @@ export interface RawEntry {
   /** Of links. */
   readonly target?: string;
   readonly mode?: number;
+  /** As it lies in a zip, where it is too large to be compressed here. */
+  readonly deflated?: Buffer;
   /** The size it claims to have, where that is a lie. */
   readonly claims?: number;
 }
@@ -77,7 +79,7 @@ function zipHeaders(entry: RawEntry, offset: number): { local: Buffer; central: 
     throw new Error(`no ${kind} in a zip`);
   const name = Buffer.from(entry.name);
   const bytes = Buffer.from(kind === 'symlink' ? target : content);
-  const data = deflateRawSync(bytes);
+  const data = entry.deflated ?? deflateRawSync(bytes);
   const facts = Buffer.alloc(26);
   facts.writeUInt16LE(20, 0);
   facts.writeUInt16LE(0x800, 2);

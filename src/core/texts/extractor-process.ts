@@ -3,27 +3,32 @@ import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { documentFormat } from '../../documents/formats.ts';
 import { TextOutput } from '../../documents/text-output.ts';
-import { CUT_OFF, UNREADABLE } from './extractor-exit.ts';
+import { CUT_OFF, PARTIAL, UNREADABLE } from './extractor-exit.ts';
 
 /** Behind the daemon, which answers others meanwhile. */
 const NICENESS = 5;
+/** Of its time, that it reads: what has been read by then is worth having. */
+const TIME_TO_READ = 0.7;
 
 /** The body of the process that reads one document: its bytes come in by standard input, its text goes out by standard output. */
-async function main([name = '', size = '', maxTextBytes = '']: readonly string[]): Promise<void> {
+async function main([name = '', size = '', maxTextBytes = '', timeMs = '']: readonly string[]): Promise<void> {
   setPriority(NICENESS);
   // What libraries have to say goes nowhere, and never among the text.
   globalThis.console = new console.Console(process.stderr);
   const read = await documentFormat(name).open();
   const bytes = await receive(Number(size));
   if (bytes === null) process.exit(CUT_OFF);
-  const output = new TextOutput(Number(maxTextBytes));
+  // Of promises that nobody waits for nothing is to be learnt.
+  process.on('unhandledRejection', () => undefined);
+  process.on('uncaughtException', () => process.exit(UNREADABLE));
+  const output = new TextOutput(Number(maxTextBytes), Number(timeMs) * TIME_TO_READ);
   try {
     await read(bytes, output);
   } catch {
     process.exit(UNREADABLE);
   }
   const deflated = await promisify(deflateRaw)(output.text());
-  process.stdout.write(deflated, () => process.exit(0));
+  process.stdout.write(deflated, () => process.exit(output.isLate ? PARTIAL : 0));
 }
 
 async function receive(size: number): Promise<Uint8Array | null> {

@@ -5,12 +5,12 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import type { DocumentFormat } from '../../documents/format.ts';
 import { threadFile } from '../../thread-file.ts';
-import { UNREADABLE } from './extractor-exit.ts';
+import { PARTIAL, UNREADABLE } from './extractor-exit.ts';
 import type { TextLimits } from './text-types.ts';
 
-/** What became of a document: its text, deflated; or why it has none. `failed` is no fault of the document. */
+/** What became of a document: its text, deflated, whole or as far as time allowed; or why it has none. `failed` is no fault of the document. */
 export type Extraction =
-  | { readonly kind: 'text'; readonly deflated: Buffer }
+  | { readonly kind: 'text'; readonly deflated: Buffer; readonly isWhole: boolean }
   | { readonly kind: 'none'; readonly reason: 'unreadable' | 'costly' }
   | { readonly kind: 'failed'; readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -66,7 +66,7 @@ function start(format: DocumentFormat, size: number, limits: TextLimits): ChildP
     '--permission',
     ...readable().map((path) => `--allow-fs-read=${path}`),
     fileURLToPath(threadFile('extractor-process', import.meta.url)),
-    ...[format.name, String(size), String(limits.maxTextBytes)],
+    ...[format.name, String(size), String(limits.maxTextBytes), String(limits.timeMs)],
   ];
   return spawn('/bin/sh', ['-c', LIMITED, 'sh', String(kibibytes), String(seconds), ...node], {
     // No variable of the environment is its business, and no file beside its own.
@@ -98,7 +98,7 @@ async function play(child: ChildProcess, bytes: Readable, limits: TextLimits): P
     // A process that ended early does not take the rest; how it ended says the reason.
     await Promise.all([ended, pipeline(bytes, stdin).catch(() => undefined)]);
     const { code, signal } = await ended;
-    if (code === 0) return { kind: 'text', deflated: Buffer.concat(chunks) };
+    if (code === 0 || code === PARTIAL) return { kind: 'text', deflated: Buffer.concat(chunks), isWhole: code === 0 };
     if (code === UNREADABLE) return { kind: 'none', reason: 'unreadable' };
     const isCostly = isOver || code === COSTLY_CODE || (signal !== null && COSTLY.has(signal));
     return isCostly ? { kind: 'none', reason: 'costly' } : { kind: 'failed', code, signal };

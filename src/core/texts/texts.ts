@@ -91,8 +91,8 @@ export function openTexts(parts: TextParts): InnerTexts {
       await keepText(parts.db, key, { text: NOTHING, reason: extraction.reason, read_at });
       return NOTHING;
     }
-    const { deflated: text } = extraction;
-    await keepText(parts.db, key, { text, reason: null, read_at });
+    const { deflated: text, isWhole } = extraction;
+    await keepText(parts.db, key, { text, reason: isWhole ? null : 'costly', read_at });
     return text;
   }
 
