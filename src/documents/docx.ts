@@ -58,8 +58,10 @@ function paragraphs(output: TextOutput): XmlVisitor {
       else if (name === 'tr') cells.push(0);
       else if (name === 'tc') {
         const before = cells.pop() ?? 0;
-        isBroken = false;
-        if (before > 0) output.write('\t');
+        if (before > 0) {
+          isBroken = false;
+          output.write('\t');
+        }
         cells.push(before + 1);
       }
     },
