@@ -32,13 +32,13 @@ type Column = 'user_id' | 'agent_id' | 'session_id' | 'run_id' | 'purpose';
 /** What two kinds of lists show: uploaded objects, or all that were not deleted. Each has indexes of nothing else. */
 type Kind = 'listed' | 'kept';
 
-/** Columns that share an index, by what they usually leave: the fewest first. */
+/** Columns whose values make up the key of an index, by what they usually leave: the fewest first. */
 const INDEXED: Readonly<Record<Kind, readonly (readonly Column[])[]>> = {
   listed: [
     ['run_id'],
     ['session_id'],
-    ['user_id', 'purpose'],
-    ['agent_id', 'purpose'],
+    ['purpose', 'user_id'],
+    ['purpose', 'agent_id'],
     ['user_id'],
     ['agent_id'],
     ['purpose'],
@@ -136,17 +136,22 @@ async function narrowest(db: Database, list: List): Promise<readonly Column[]> {
 function part(db: Database, list: List, columns: readonly Column[]): Part<object> {
   let query = narrow(db.selectFrom('objects'), list, columns);
   for (const [column, value] of list.filters) {
-    // With nothing appended, another index could be taken instead.
-    if (!columns.includes(column)) query = query.where(sql<boolean>`${sql.ref(column)} || '' = ${value}`);
+    if (!columns.includes(column)) query = query.where(sql<boolean>`${sql.ref(column)} = ${value}`);
   }
   return query;
 }
 
-/** What an index of these columns holds of a list: words that its definition has, as SQLite asks for the very same. */
+/**
+ * What the index of these columns leaves of a list. Said in the words of the index's definition, as SQLite wants them, and by its
+ * key alone: with a column by itself, another index could be taken instead.
+ */
 function narrow<O>(query: Part<O>, { kind, tenant, filters, after }: List, columns: readonly Column[]): Part<O> {
-  const shown = kind === 'listed' ? sql<boolean>`status = 'uploaded'` : sql<boolean>`status <> 'deleted'`;
-  let narrowed = query.where('tenant', '=', tenant).where(shown);
-  for (const column of columns) narrowed = narrowed.where(sql<boolean>`${sql.ref(column)} = ${filters.get(column)}`);
+  const shown = kind === 'listed' ? `status = 'uploaded'` : `status <> 'deleted'`;
+  const words = [shown, ...columns.map((column) => `${column} is not null`)].join(' and ');
+  // No tenant and no purpose has a slash in it, and of the others there is but one: no two different keys are the same text.
+  const key = sql.raw(['tenant', ...columns].map((column) => `${column} || '/'`).join(' || '));
+  const value = [tenant, ...columns.map((column) => filters.get(column))].map((text) => `${text}/`).join('');
+  const narrowed = query.where(sql<boolean>`${key} = ${value} and ${sql.raw(words)}`);
   if (after === null) return narrowed;
   // Ids of different makers do not sort by time, so the time decides and the id only breaks ties.
   return narrowed.where(({ eb, refTuple, tuple }) =>

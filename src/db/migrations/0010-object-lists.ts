@@ -11,15 +11,15 @@ const LISTED: readonly (readonly string[])[] = [
   ['session_id'],
   ['run_id'],
   ['purpose'],
-  ['user_id', 'purpose'],
-  ['agent_id', 'purpose'],
+  ['purpose', 'user_id'],
+  ['purpose', 'agent_id'],
 ];
 
 const KEPT: readonly (readonly string[])[] = [[], ['user_id'], ['agent_id']];
 
 /**
  * Lists of objects read indexes that hold only what they show, so that no number of deleted or pending objects, and of other
- * people's, slows a page down.
+ * people's, slows a page down. Each has a key of its own, so that no database can take another one.
  */
 export const objectLists: Migration = {
   name: '0010-object-lists',
@@ -35,11 +35,13 @@ export const objectLists: Migration = {
 };
 
 async function indexNewest(db: Database, list: string, columns: readonly string[], shown: string): Promise<void> {
+  const key = ['tenant', ...columns].map((column) => `${column} || '/'`).join(' || ');
   const narrowed = columns.map((column) => `${column} is not null`);
   await db.schema
     .createIndex(['objects', list, ...columns].join('_'))
     .on('objects')
-    .columns(['tenant', ...columns, 'created_at', 'id'])
+    .expression(sql`(${sql.raw(key)})`)
+    .columns(['created_at', 'id'])
     .where(sql<boolean>`${sql.raw([shown, ...narrowed].join(' and '))}`)
     .execute();
 }
