@@ -30,6 +30,9 @@ export function httpPage(): string {
     workspaceMaxFileBytes: 0,
     filesMaxFileBytes: 0,
     slotMaxFileBytes: 0,
+    mediaMaxFileBytes: 0,
+    mediaSignedUrls: false,
+    mediaDocumentHandling: 'extract' as const,
     jsonMaxBytes: 0,
     editMaxBytes: 0,
   };

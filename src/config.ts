@@ -65,6 +65,10 @@ const ROWS = {
   storeMaxFileBytes: setting('STORE_MAX_FILE_BYTES', '50MiB', parse.size(1), 'largest file of a store'),
   filesMaxFileBytes: setting('FILES_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest purpose-tagged file'),
   slotMaxFileBytes: setting('SLOT_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest upload to a slot'),
+  mediaMaxFileBytes: setting('MEDIA_MAX_FILE_BYTES', '10MiB', parse.size(1), 'largest file of the media API'),
+  mediaSignedUrls: setting('MEDIA_SIGNED_URLS', 'false', parse.truth, 'the media API gives out signed URLs'),
+  mediaDocumentHandling: setting(
+    'MEDIA_DOCUMENT_HANDLING', 'extract', parse.oneOf(['extract', 'raw']), '`extract` the text of documents, or not'),
   workspaceMaxFileBytes: setting('WORKSPACE_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest raw write to a workspace'),
   jsonMaxBytes: setting('JSON_MAX_BYTES', '64MiB', parse.size(1024, MAX_HELD_BYTES), 'most content carried in JSON'),
   editMaxBytes: setting('EDIT_MAX_BYTES', '64MiB', parse.size(1, MAX_HELD_BYTES), 'largest file that is edited in place'),

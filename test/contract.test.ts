@@ -29,6 +29,7 @@ const CALLS = `
   filesystem.search
   slots.create slots.put slots.download slots.list slots.update slots.delete
   files.create files.list files.get files.content files.url files.delete files.signed
+  media.upload media.get media.info media.url media.config
   agents.create agents.list agents.get agents.delete agents.mount
   runs.start runs.list runs.get runs.heartbeat runs.finish
   admin.listTenants admin.getTenant admin.putTenant admin.deleteTenant admin.createKey admin.listKeys admin.revokeKey
@@ -55,14 +56,26 @@ describe('the wire contract', () => {
   });
 
   it('has no two routes that can take one request', () => {
-    const taken = routes.map(({ route, path }) => ({ method: route.method, path, elements: elementsOf(path) }));
+    const taken = routes.map(({ route, path }) => ({ ...route, path, elements: elementsOf(path) }));
     const collisions = taken.flatMap((one, n) =>
       taken
         .slice(n + 1)
         .filter((other) => one.method === other.method && canMeet(one.elements, other.elements))
+        .filter((other) => one.precedes !== other.name)
         .map((other) => `${one.method} ${one.path} and ${other.path}`),
     );
     expect(collisions).toEqual([]);
+  });
+
+  it('says of every route that it precedes another what is so', () => {
+    for (const [n, { route, path }] of routes.entries()) {
+      if (route.precedes === undefined) continue;
+      const later = routes.slice(n + 1).filter((other) => other.route.name === route.precedes);
+      expect([route.name, later.some((other) => canMeet(elementsOf(path), elementsOf(other.path)))]).toEqual([
+        route.name,
+        true,
+      ]);
+    }
   });
 
   it('tells collisions when it sees them', () => {

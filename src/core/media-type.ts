@@ -10,6 +10,20 @@ const HEAD_BYTES = 4100;
 // Containers: what is in them is told better by the name, where it says anything.
 const GENERIC = new Set(['application/zip', 'application/xml', 'application/x-cfb', 'application/gzip', 'video/mp2t']);
 
+// What each may hold is sound alone or video with it, and the first bytes do not always say.
+const CONTAINERS = [
+  ['video/webm', 'audio/webm'],
+  ['audio/ogg', 'video/ogg', 'application/ogg'],
+  ['video/mp4', 'audio/mp4', 'audio/x-m4a', 'audio/m4a', 'video/x-m4v'],
+];
+
+// A file of one of these begins so that it is known: one that does not is none.
+const TOLD_BY_BYTES = new Set([
+  ...['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'audio/mpeg', 'audio/wav', 'application/pdf'],
+  ...CONTAINERS.flat(),
+  ...GENERIC,
+]);
+
 // The registry knows some of these as something else (.ts is an MPEG transport stream) or not at all. They are source text.
 const SOURCE_TEXT = new Set(
   (
@@ -31,12 +45,39 @@ export function mimeTypeOf(name: string): string {
   return mime.lookup(`x${base.slice(dot)}`) || OCTET_STREAM;
 }
 
-/** The media type of a file: by its first bytes, then by its name. Closes the file. */
-export async function detectMediaType(file: OpenFile, name: string | null): Promise<string> {
+/** What is said of a file besides its bytes. */
+export interface KnownOfType {
+  readonly name: string | null;
+  /** The type that whoever sent it gives it. */
+  readonly declared?: string | null | undefined;
+}
+
+/**
+ * The media type of a file, without parameters: by its first bytes, then by its name, then as declared. Where the bytes are a
+ * container for sound as well as video, the declared type decides, then the name. Closes the file.
+ */
+export async function detectMediaType(file: OpenFile, { name, declared = null }: KnownOfType): Promise<string> {
+  const bytes = await head(file);
+  const byBytes = essenceOf((await fileTypeFromBuffer(bytes))?.mime ?? '');
   const byName = mimeTypeOf(name ?? '');
-  const byBytes = (await fileTypeFromBuffer(await head(file)))?.mime;
-  if (byBytes === undefined) return byName;
-  return GENERIC.has(byBytes) && byName !== OCTET_STREAM ? byName : byBytes;
+  const said = essenceOf(declared ?? '') ?? OCTET_STREAM;
+  if (byBytes === null) return byName !== OCTET_STREAM ? byName : believable(said, bytes);
+  const family = CONTAINERS.find((types) => types.includes(byBytes));
+  if (family !== undefined) return [said, byName].find((type) => family.includes(type)) ?? byBytes;
+  if (!GENERIC.has(byBytes)) return byBytes;
+  return [byName, said].find((type) => type !== OCTET_STREAM && !TOLD_BY_BYTES.has(type)) ?? byBytes;
+}
+
+/** A declared type, unless the bytes would show it and do not. */
+function believable(said: string, bytes: Buffer): string {
+  const isContradicted = TOLD_BY_BYTES.has(said) || (said.startsWith('text/') && bytes.includes(0));
+  return isContradicted ? OCTET_STREAM : said;
+}
+
+/** `audio/ogg` of `audio/ogg; codecs=opus`, in lower case; null for what is no media type. */
+function essenceOf(type: string): string | null {
+  const essence = type.split(';', 1).join('').trim().toLowerCase();
+  return /^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}$/.test(essence) ? essence : null;
 }
 
 async function head(file: OpenFile): Promise<Buffer> {

@@ -11,7 +11,7 @@ import type { Contents } from './contents.ts';
 import type { FileObject, ObjectMeta } from './core.ts';
 import { DEFAULT_PERMISSIONS } from './intake.ts';
 import type { Locks } from './locks.ts';
-import { detectMediaType } from './media-type.ts';
+import { detectMediaType, type KnownOfType } from './media-type.ts';
 import { noObject, toObject } from './object-rows.ts';
 import type { Quota } from './quota.ts';
 import { type Reservation, Room } from './room.ts';
@@ -35,13 +35,14 @@ export interface Copies {
 export function openCopies(parts: CopyParts): Copies {
   const { db, contents, locks } = parts;
 
-  async function detect(tenant: TenantId, staged: Staged, name: string | null): Promise<string> {
-    return detectMediaType(await contents.open(tenant, staged.sha256), name);
+  async function detect(tenant: TenantId, staged: Staged, known: KnownOfType): Promise<string> {
+    return detectMediaType(await contents.open(tenant, staged.sha256), known);
   }
 
   async function register(tenant: TenantId, staged: Staged, room: Reservation, meta: ObjectMeta): Promise<FileObject> {
     return contents.keep(tenant, staged, async () => {
-      const mimeType = meta.mimeType ?? (await detect(tenant, staged, meta.filename));
+      const mimeType =
+        meta.mimeType ?? (await detect(tenant, staged, { name: meta.filename, declared: meta.declaredType }));
       const row = newRow(tenant, staged, { ...meta, mimeType }, parts.clock());
       await room.settle({ bytes: staged.size, files: 1 }, (transaction) => rows.insertObject(transaction, row));
       return toObject(row);
@@ -50,7 +51,7 @@ export function openCopies(parts: CopyParts): Copies {
 
   async function replace(tenant: TenantId, row: ObjectRow, staged: Staged, room: Room): Promise<FileObject> {
     const { detected, released } = await contents.keep(tenant, staged, async () => {
-      const detected = await detect(tenant, staged, row.filename);
+      const detected = await detect(tenant, staged, { name: row.filename });
       const content = { sha256: staged.sha256, size: staged.size, mimeType: detected };
       let released: ReleasedContent | null = null;
       await room.settle({ bytes: staged.size - (row.size ?? 0), files: 0 }, async (transaction) => {

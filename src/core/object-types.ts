@@ -29,6 +29,8 @@ export interface ObjectMeta {
   readonly filename: string | null;
   /** Detected from the bytes, then the name, where null. */
   readonly mimeType?: string | null;
+  /** What its maker says it is: heeded where the bytes, then the name, leave it open. */
+  readonly declaredType?: string | null;
   readonly purpose: Purpose | null;
   readonly userId: string | null;
   readonly agentId: AgentId | null;

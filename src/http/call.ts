@@ -30,6 +30,8 @@ export interface Route {
    * it changes anything.
    */
   readonly creates?: true;
+  /** The name of a route with a pattern that fits this path too: this one stands before it in the table, and is taken. */
+  readonly precedes?: string;
   readonly replies: Readonly<Record<number, { readonly description: string; readonly schema?: ZodType }>>;
   handle(call: Call): Promise<Reply>;
 }

@@ -90,6 +90,11 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   // The stranger's own account, in which there is nothing of the owner's.
   'usage.get': { stranger: (answer) => expect(answer.body).toMatchObject({ bytes: 0 }) },
   'usage.daily': { stranger: ({ body }) => expect((body as DaysBody).days.at(-1)).toMatchObject({ bytes: 0 }) },
+  'media.upload': { form: [{ name: 'file', filename: 'secret.txt', value: 'mine' }], stranger: status(200) },
+  'media.get': { stranger: 404 },
+  'media.info': { stranger: 404 },
+  'media.url': { stranger: 404 },
+  'media.config': { stranger: status(200) },
   // An agent's id is each tenant's own: these make one of the stranger's own, so they come last.
   'runs.start': { ...json({ files: ['secret.txt'] }), stranger: 404 },
   'filesystem.create': { params: file, ...json({ content: 'mine' }), stranger: status(201) },

@@ -4,16 +4,21 @@ import { adminDialect } from './admin/routes.ts';
 import { agentsDialect } from './agents/routes.ts';
 import { filesDialect } from './files/routes.ts';
 import { filesystemDialect } from './filesystem/routes.ts';
+import { mediaDialect } from './media/routes.ts';
+import type { DocumentHandling } from './media/wire.ts';
 import { slotsDialect } from './slots/routes.ts';
 import { storeDialect } from './store/routes.ts';
 import { usageDialect } from './usage/routes.ts';
 
-/** What the dialects enforce, in bytes; see the settings of the same names. */
+/** What the dialects enforce, in bytes, and how they answer; see the settings of the same names. */
 export interface DialectOptions {
   readonly storeMaxFileBytes: number;
   readonly workspaceMaxFileBytes: number;
   readonly filesMaxFileBytes: number;
   readonly slotMaxFileBytes: number;
+  readonly mediaMaxFileBytes: number;
+  readonly mediaSignedUrls: boolean;
+  readonly mediaDocumentHandling: DocumentHandling;
   readonly jsonMaxBytes: number;
   readonly editMaxBytes: number;
   readonly clock: Clock;
@@ -31,6 +36,12 @@ export function allDialects(options: DialectOptions): readonly Dialect[] {
     }),
     filesDialect({ maxFileBytes: options.filesMaxFileBytes }),
     slotsDialect({ maxFileBytes: options.slotMaxFileBytes }),
+    mediaDialect({
+      maxFileBytes: options.mediaMaxFileBytes,
+      signedUrls: options.mediaSignedUrls,
+      documentHandling: options.mediaDocumentHandling,
+      clock: options.clock,
+    }),
     agentsDialect(),
     usageDialect(),
     adminDialect(),

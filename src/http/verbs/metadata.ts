@@ -116,7 +116,7 @@ async function mediaTypeOf(volume: ReadVolume, entry: Entry): Promise<string> {
   if (fixed !== undefined) return fixed;
   const name = display(nameOf(entry.path));
   try {
-    return await detectMediaType(await volume.open(entry.path), name);
+    return await detectMediaType(await volume.open(entry.path), { name });
   } catch (error) {
     if (error instanceof FsError && error.code === 'unreadable') return mimeTypeOf(name);
     throw error;

@@ -20,3 +20,12 @@ export const success = z.object({ success: z.literal(true) });
 
 /** A whole number of bytes or files. */
 export const amount = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** What a file by id may be called. */
+export const fileName = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) <= 255 && text !== '', { error: 'it has 1 to 255 bytes' })
+  .refine((text) => !/[/\\\p{Cc}]/u.test(text) && text !== '.' && text !== '..', {
+    error: 'it is one plain name, without slashes, backslashes or control characters',
+  })
+  .meta({ example: 'report.pdf' });

@@ -1,13 +1,15 @@
 import { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Grant } from '../../../auth/grant.ts';
-import type { Core, FileObject, ObjectMeta, ReceivedObject } from '../../../core/core.ts';
+import type { Core, FileObject, ObjectMeta } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { type AgentId, parseAgentId } from '../../../ids.ts';
 import type { Call, Form, Route } from '../../call.ts';
 import { validate } from '../../decode.ts';
 import { decodeContent } from '../../verbs/content.ts';
-import { createBody, encodeFile, type FileFields, fileFields, fileObject, partName, sunsetOf } from './wire.ts';
+import { partName, withFormFile } from '../../verbs/form-file.ts';
+import { sunsetOf } from '../../verbs/object-bytes.ts';
+import { createBody, encodeFile, type FileFields, fileFields, fileObject } from './wire.ts';
 
 export function createRoute(core: Core, maxFileBytes: number): Route {
   return {
@@ -37,30 +39,10 @@ export function createRoute(core: Core, maxFileBytes: number): Route {
   };
 }
 
-async function fromForm(core: Core, call: Call, maxBytes: number): Promise<FileObject> {
-  const received: ReceivedObject[] = [];
-  try {
-    const form = await call.form(
-      async (body, part) => {
-        if (part.field !== 'file') {
-          throw new FsError(
-            'invalid_request',
-            `the part "${part.field}" is not taken here: the file is the part "file"`,
-          );
-        }
-        const object = await core.objects.receive(call.grant.tenant, body, { maxBytes });
-        received.push(object);
-        return object.staged;
-      },
-      { maxParts: 1 },
-    );
-    const [object] = received;
-    if (object === undefined) throw new FsError('invalid_request', 'the form has no part "file"');
-    return await object.keep(call.grant, metaOf(fieldsOf(form), call.grant));
-  } catch (error) {
-    for (const object of received) await object.discard();
-    throw error;
-  }
+function fromForm(core: Core, call: Call, maxBytes: number): Promise<FileObject> {
+  return withFormFile(core, call, { fields: ['file'], maxBytes }, (object, _, form) =>
+    object.keep(call.grant, metaOf(fieldsOf(form), call.grant)),
+  );
 }
 
 async function fromJson(core: Core, call: Call, maxBytes: number): Promise<FileObject> {

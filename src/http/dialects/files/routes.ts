@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { Core } from '../../../core/core.ts';
 import { parseObjectId } from '../../../ids.ts';
-import type { Call, Reply, Route } from '../../call.ts';
+import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
+import { objectBytes, sunsetOf } from '../../verbs/object-bytes.ts';
 import { createRoute } from './create.ts';
 import {
   decodeFilter,
@@ -12,7 +13,6 @@ import {
   fileObject,
   listQuery,
   listReply,
-  sunsetOf,
   urlQuery,
   urlReply,
 } from './wire.ts';
@@ -78,7 +78,7 @@ function content(core: Core): Route {
     summary: 'The bytes of one file; ranges and conditional requests work.',
     access: 'files:read',
     replies: { 200: { description: 'The bytes, with their own content type.' }, 404: MISSING, 409: PENDING },
-    handle: (call) => bytesOf(core, call, {}),
+    handle: (call) => objectBytes(core, call, {}),
   };
 }
 
@@ -94,21 +94,8 @@ function signed(core: Core): Route {
       403: { description: 'The link has expired, or is not as it was given out.' },
       404: { description: 'The file was deleted.' },
     },
-    handle: (call) => bytesOf(core, call, { 'Cache-Control': 'private, no-store', 'Referrer-Policy': 'no-referrer' }),
-  };
-}
-
-async function bytesOf(core: Core, call: Call, headers: Readonly<Record<string, string>>): Promise<Reply> {
-  const { object, file } = await core.objects.open(call.grant, parseObjectId(call.param('id')));
-  call.tally.concerns(object);
-  return {
-    status: 200,
-    headers: { ...sunsetOf(object), ...headers },
-    file,
-    contentType: object.mimeType,
-    downloadName: object.filename ?? object.id,
-    etag: object.sha256,
-    modifiedAt: object.createdAt,
+    handle: (call) =>
+      objectBytes(core, call, { 'Cache-Control': 'private, no-store', 'Referrer-Policy': 'no-referrer' }),
   };
 }
 

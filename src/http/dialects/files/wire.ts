@@ -4,7 +4,7 @@ import { FsError } from '../../../errors.ts';
 import { parseAgentId, parseRunId } from '../../../ids.ts';
 import { display } from '../../../tree/path.ts';
 import { duration, parseDuration } from '../../verbs/durations.ts';
-import { pageQuery, timestamp } from '../../verbs/shapes.ts';
+import { fileName, pageQuery, timestamp } from '../../verbs/shapes.ts';
 
 const PURPOSES = ['agent_input', 'agent_output', 'knowledge'] as const satisfies readonly Purpose[];
 const DEFAULT_TTL_SECONDS = 3600;
@@ -21,17 +21,9 @@ const name = (what: string) =>
 
 const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` or `knowledge`.');
 
-const filename = z
-  .string()
-  .refine((text) => Buffer.byteLength(text) <= 255 && text !== '', { error: 'it has 1 to 255 bytes' })
-  .refine((text) => !/[/\\]/.test(text) && !CONTROL.test(text) && text !== '.' && text !== '..', {
-    error: 'it is one plain name, without slashes, backslashes or control characters',
-  })
-  .meta({ example: 'report.pdf' });
-
 /** What a file is made with besides its bytes: form fields and JSON fields alike, in snake_case. */
 export const fileFields = z.object({
-  filename: filename.optional().describe('By default the name that the part carries.'),
+  filename: fileName.optional().describe('By default the name that the part carries.'),
   user_id: name('it').optional().describe('The end user whose file it is.').meta({ example: 'user_42' }),
   purpose: purpose.default('agent_input'),
   agent_id: z.string().optional().describe('Only for this agent.'),
@@ -106,11 +98,6 @@ export function encodeFile(file: FileObject): z.infer<typeof fileObject> {
   };
 }
 
-/** When the file will be gone, as RFC 8594 says it: the file object's fields are fixed. None where it stays. */
-export function sunsetOf({ expiresAt }: FileObject): Readonly<Record<string, string>> {
-  return expiresAt === null ? {} : { Sunset: expiresAt.toUTCString() };
-}
-
 export function encodeList(page: PageOf<FileObject>): z.infer<typeof listReply> {
   const more = page.next === null ? {} : { next_cursor: page.next };
   return { data: page.items.map(encodeFile), has_more: page.next !== null, ...more };
@@ -136,10 +123,4 @@ export function decodeTtl(text: string | undefined): number {
     'invalid_request',
     'expiresIn is a time such as 30s, 15m, 24h or 7d, or seconds; seven days at most',
   );
-}
-
-/** The name a part carries: the last element of what the client sent, or null where it sent none. */
-export function partName(sent: string): string | null {
-  const name = sent.split(/[/\\]/).at(-1) ?? '';
-  return name === '' ? null : name;
 }
