@@ -1,6 +1,7 @@
 import type { Grant, UploadTerms } from '../auth/grant.ts';
 import type { ObjectRow } from '../db/schema.ts';
 import { FsError } from '../errors.ts';
+import type { AgentId } from '../ids.ts';
 import type { SlotDelivery, SlotProgress } from './core.ts';
 import { demandFits } from './intake.ts';
 import { noObject } from './object-rows.ts';
@@ -25,6 +26,7 @@ export async function fillSlot(parts: SlotParts, grant: Grant, delivery: SlotDel
   const terms = demandTerms(grant);
   return whilePending(parts, grant, terms, async (slot) => {
     const { row, partial } = slot;
+    delivery.found({ userId: row.user_id, agentId: row.agent_id as AgentId | null });
     if (row.sha256 !== null) {
       await finishSlot(parts, slot);
       throw usedUp();

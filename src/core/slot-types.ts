@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Grant } from '../auth/grant.ts';
 import type { ObjectId } from '../ids.ts';
+import type { Whose } from './metering-types.ts';
 
 export type Visibility = 'private' | 'public';
 
@@ -45,6 +46,8 @@ export interface SlotDelivery {
   readonly declaredBytes: number | null;
   /** Which bytes these are, both inclusive, and of how many, where the client says that; null: all of them, from the first. */
   readonly piece: { readonly first: number; readonly last: number; readonly total: number | null } | null;
+  /** Told whose the slot is, before any of the bytes are taken. */
+  readonly found: (whose: Whose) => void;
 }
 
 /** How far the upload of a slot is: all of it, verified and kept; or its first bytes. */

@@ -27,9 +27,9 @@ export function putRoute(core: Core): Route {
     handle: async (call) => {
       demandHeaders(call);
       const range = decodeContentRange(call.header('content-range'));
-      if (range?.asks === true) return answer(await core.slots.progress(call.grant, range.total));
-      const delivery = { body: call.body, declaredBytes: call.contentLength, piece: range };
-      return answer(await core.slots.fill(call.grant, delivery));
+      if (range?.asks === true) return answer(call, await core.slots.progress(call.grant, range.total));
+      const delivery = { body: call.body, declaredBytes: call.contentLength, piece: range, found: call.tally.concerns };
+      return answer(call, await core.slots.fill(call.grant, delivery));
     },
   };
 }
@@ -44,8 +44,12 @@ function demandHeaders(call: Call): void {
   }
 }
 
-function answer(progress: SlotProgress): Reply {
-  if ('sha256' in progress) return { status: 200, headers: { ETag: `"${progress.sha256}"` }, empty: true };
+function answer(call: Call, progress: SlotProgress): Reply {
+  if ('sha256' in progress) {
+    // Whichever piece it was that came last, and where the daemon went down in between, whoever asked for it then.
+    call.tally.brought(1);
+    return { status: 200, headers: { ETag: `"${progress.sha256}"` }, empty: true };
+  }
   const { arrivedBytes } = progress;
   // Nothing has no range.
   return { status: 308, headers: arrivedBytes === 0 ? {} : { Range: `bytes=0-${arrivedBytes - 1}` }, empty: true };
