@@ -4,7 +4,7 @@ import type { Database } from '../db/schema.ts';
 import type { TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import { dayOf } from './days.ts';
-import { Names } from './meter-names.ts';
+import { type NameLimits, Names } from './meter-names.ts';
 import type { Day, Transfer } from './metering-types.ts';
 
 /** Adds up what requests move, and writes it down together, so that no request waits for its being counted. */
@@ -26,16 +26,13 @@ export interface MeterParts {
 }
 
 export interface MeterLimits {
-  /** How many users and agents of one tenant are told apart in one day by one process. */
-  readonly namesADay: number;
-  /** How many are remembered of all tenants together. */
-  readonly names: number;
-  /** How many are told apart in what waits to be written down. */
+  readonly names: NameLimits;
+  /** How many users and agents are told apart in what waits to be written down. */
   readonly waiting: number;
 }
 
-/** About a hundred bytes of memory for each that waits, and about ten for each name. */
-const LIMITS: MeterLimits = { namesADay: 100_000, names: 1_000_000, waiting: 5000 };
+/** A few hundred bytes of memory for each that waits, and some ten for each name of a day. */
+const LIMITS: MeterLimits = { names: { ofTenant: 100_000, ofAll: 1_000_000, assured: 1000 }, waiting: 5000 };
 /** What a process that is killed may lose. */
 const FLUSH_MS = 1000;
 
@@ -43,7 +40,7 @@ const FLUSH_MS = 1000;
 type Tally = MeterOf & { readonly day: Day } & { -readonly [K in keyof Transfers]: number };
 
 export function openMeter({ db, clock, log, limits = LIMITS }: MeterParts): Meter {
-  const names = new Names(limits.namesADay, limits.names);
+  const names = new Names(limits.names);
   let waiting = new Map<string, Tally>();
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
