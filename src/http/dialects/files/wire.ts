@@ -37,10 +37,10 @@ export type FileFields = z.infer<typeof fileFields>;
 export const createBody = fileFields.extend({ content: z.string().describe('The bytes as base64.') });
 
 export const listQuery = z.object({
-  userId: z.string().optional(),
+  userId: name('it').optional(),
   purpose: purpose.optional(),
   agentId: z.string().optional(),
-  sessionId: z.string().optional(),
+  sessionId: name('it').optional(),
   runId: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,128}$/, { error: 'it is no run id' })
