@@ -11,7 +11,7 @@ const TURNS: TurnLimits = { what: 'downloads', atOnce: 32, perTenant: 8, retryAf
 interface ImportsParts {
   readonly volumes: Volumes;
   /** null: imports are switched off. */
-  readonly web: Web | null;
+  readonly web: Pick<Web, 'get'> | null;
 }
 
 export function openImports({ volumes, web }: ImportsParts): Imports {

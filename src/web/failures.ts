@@ -1,7 +1,7 @@
 import { errors } from 'undici';
 import { FsError } from '../errors.ts';
 
-/** What goes wrong between here and a server of the web, in words for whoever wanted a file from it. */
+/** What goes wrong between here and a server of the web, in words for whoever wanted something of it. */
 
 const MAY_PASS: ReadonlySet<number> = new Set([408, 425, 429]);
 // What a server sends that is no HTTP, or more of it than is taken.
@@ -9,13 +9,25 @@ const NO_HTTP = [errors.HTTPParserError, errors.HeadersOverflowError, errors.Res
 const TIMED_OUT = /^UND_ERR_\w+_TIMEOUT$|^ETIMEDOUT$/;
 const CERTIFICATE = /CERT|SIGNATURE|ERR_TLS|EPROTO|^ERR_SSL/;
 
+/** What was under way, in the words its failures need. */
+export interface Exchange {
+  readonly broken: string;
+  readonly slow: string;
+}
+
+export const DOWNLOAD: Exchange = {
+  broken: 'failed before the whole file had come; try again',
+  slow: 'took too long to send the whole file; a smaller one may do',
+};
+export const MESSAGE: Exchange = { broken: 'failed before there was an answer', slow: 'took too long to answer' };
+
 /**
  * What a request or its body failed with. An error of ours stays as it is; so does the reason of somebody who gave up.
  * @returns unavailable where trying again may help, invalid_request where it will not
  */
-export function failureOf(url: URL, error: unknown, signal: AbortSignal): unknown {
+export function failureOf(url: URL, error: unknown, signal: AbortSignal, what: Exchange): unknown {
   if (error instanceof FsError) return error;
-  if (signal.aborted) return isTimeout(signal.reason) ? tookTooLong(url, error) : signal.reason;
+  if (signal.aborted) return isTimeout(signal.reason) ? tookTooLong(url, error, what) : signal.reason;
   const code = codeOf(error);
   if (CERTIFICATE.test(code)) {
     return new FsError(
@@ -36,12 +48,7 @@ export function failureOf(url: URL, error: unknown, signal: AbortSignal): unknow
   if (TIMED_OUT.test(code)) {
     return new FsError('unavailable', `${url.host} stopped answering; try again later`, {}, error);
   }
-  return new FsError(
-    'unavailable',
-    `the connection to ${url.host} failed before the whole file had come; try again`,
-    {},
-    error,
-  );
+  return new FsError('unavailable', `the connection to ${url.host} ${what.broken}`, {}, error);
 }
 
 /** The error for an answer other than 200. */
@@ -56,13 +63,8 @@ export function encoded(url: URL): FsError {
   return new FsError('invalid_request', `${url.host} sends the file encoded, and only what comes as it is is taken`);
 }
 
-function tookTooLong(url: URL, cause: unknown): FsError {
-  return new FsError(
-    'unavailable',
-    `${url.host} took too long to send the whole file; a smaller one may do`,
-    {},
-    cause,
-  );
+function tookTooLong(url: URL, cause: unknown, what: Exchange): FsError {
+  return new FsError('unavailable', `${url.host} ${what.slow}`, {}, cause);
 }
 
 function isTimeout(reason: unknown): boolean {

@@ -35,6 +35,10 @@ export async function resolveByDns(
   }
 }
 
+/** As `resolveByDns`, and `localhost`, which the DNS does not know. */
+export const resolveInside: Resolve = async (host, signal) =>
+  host.toLowerCase() === 'localhost' ? ['127.0.0.1', '::1'] : resolveByDns(host, signal);
+
 function isUnknown(answer: PromiseSettledResult<readonly string[]>): boolean {
   return answer.status === 'rejected' && !HAS_NONE.has(answer.reason?.code);
 }

@@ -10,13 +10,10 @@ export function parseTarget(text: string, base?: URL): URL {
   const url = text.length <= MAX_CHARACTERS && URL.canParse(text, base?.href) ? new URL(text, base?.href) : null;
   const byDefault = url === null ? undefined : DEFAULT_PORTS[url.protocol];
   if (url === null || byDefault === undefined) {
-    throw new FsError('invalid_request', 'the url is not one of http:// or https://; nothing else is fetched');
+    throw new FsError('invalid_request', 'the url is not one of http:// or https://; nothing else is called');
   }
   if (url.username !== '' || url.password !== '') {
-    throw new FsError(
-      'invalid_request',
-      'the url carries a user name or password; only what anyone may read is fetched',
-    );
+    throw new FsError('invalid_request', 'the url carries a user name or password; none is ever sent');
   }
   const port = url.port === '' ? byDefault : Number(url.port);
   if (port < FIRST_FREE_PORT && port !== 80 && port !== 443) {
@@ -40,4 +37,11 @@ export function redirectTarget(from: URL, location: string | undefined): URL {
     );
   }
   return url;
+}
+
+/** The URL of a receiver of messages: as `parseTarget`, and https unless plain http may do. @throws invalid_request */
+export function parseMessageTarget(text: string, mayBePlain: boolean): URL {
+  const url = parseTarget(text);
+  if (url.protocol === 'https:' || mayBePlain) return url;
+  throw new FsError('invalid_request', 'the url is not one of https://, and what is sent may not be read on the way');
 }

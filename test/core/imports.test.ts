@@ -15,7 +15,7 @@ const wanted = {
 const never = new AbortController().signal;
 
 /** A web of which every file is `there`, once the test lets it arrive. */
-function slowWeb(): { readonly web: Web; arrive(): void } {
+function slowWeb(): { readonly web: Pick<Web, 'get'>; arrive(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const get: Web['get'] = async (_url, _signal, use) => {
     await promise;

@@ -61,7 +61,7 @@ describe('the guard', () => {
     };
     const resolve = async (host: string) => names[host] ?? [];
     for (const host of Object.keys(names)) {
-      const sentence = `forbidden: ${host} leads to no public address; only files of the public internet are fetched`;
+      const sentence = `forbidden: ${host} leads to no public address; only the public internet is reached from here`;
       expect(await refused({ resolve }, `http://${host}/`)).toBe(sentence);
     }
   });

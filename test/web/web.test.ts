@@ -142,7 +142,7 @@ describe('a server', () => {
     expect(await refused(net.options, net.url('/'))).toMatch(/^unavailable: the connection to files\.example/);
   });
 
-  const limits = { connectMs: 5000, idleMs: 5000, totalMs: 5000 };
+  const limits = { connectMs: 5000, idleMs: 5000, totalMs: 5000, messageMs: 5000 };
   it.each([
     ['says nothing', { ...limits, idleMs: 100 }, () => undefined, 'stopped answering'],
     [

@@ -169,7 +169,7 @@ describe('what is no file for a workspace', () => {
       const { status, body } = await world.owner.does(CALL, { json: { url: `http://${host}/`, path: 'x' } });
       const { detail } = body as { detail: string };
       const named = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-      const sentence = `${named} leads to no public address; only files of the public internet are fetched`;
+      const sentence = `${named} leads to no public address; only the public internet is reached from here`;
       expect({ host, status, detail }).toEqual({ host, status: 403, detail: sentence });
     }
   });
