@@ -13,14 +13,28 @@ const MAX_PAUSE_MS = 500;
 export async function inTransaction<T>(db: Database, use: (tx: Transaction<Schema>) => Promise<T>): Promise<T> {
   if (isTransaction(db)) return use(db);
   for (let attempt = 1; ; attempt += 1) {
+    const then: (() => void)[] = [];
     try {
-      return await db.transaction().execute(use);
+      const result = await db.transaction().execute((tx) => {
+        afterCommit.set(tx, then);
+        return use(tx);
+      });
+      for (const act of then) act();
+      return result;
     } catch (error) {
       if (attempt === ATTEMPTS || !isTransactionConflict(error)) throw error;
     }
     // Spread out, or the same transactions would meet again.
     await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(MAX_PAUSE_MS, 5 * 2 ** attempt)));
   }
+}
+
+// Of each open transaction: what is to be done when it is committed.
+const afterCommit = new WeakMap<Database, (() => void)[]>();
+
+/** Does something, which may not fail, once this transaction is committed; never, where it is not. */
+export function onCommit(tx: Database, act: () => void): void {
+  afterCommit.get(tx)?.push(act);
 }
 
 function isTransaction(db: Database): db is Transaction<Schema> {
