@@ -77,6 +77,7 @@ const ROWS = {
   workspaceGid: optional('WORKSPACE_GID', "the daemon's", parse.integer(0, MAX_ID), 'group of files in workspaces'),
   watchMaxDirs: setting('WATCH_MAX_DIRS', '10000', parse.integer(0), 'watched per workspace; beyond it, scans'),
   fetchEnabled: setting('FETCH_ENABLED', 'false', parse.truth, 'agents may download files of the public web'),
+  webhooksAllowPrivate: setting('WEBHOOKS_ALLOW_PRIVATE', 'false', parse.truth, 'webhooks may be inside, and plain http'),
   eventsRetentionMs: setting('EVENTS_RETENTION', '24h', parse.duration('1m', '30d'), 'how far back events reach'),
   metricsToken: secretly(
     optional('METRICS_TOKEN', 'none', parse.word, 'bearer for `/metrics`; without it loopback only')),
@@ -127,6 +128,10 @@ export function warningsOf(config: Config): readonly string[] {
     [
       config.jwtSecret !== null && (config.jwtPublicKey !== null || config.jwtJwksUrl !== null),
       'JWT_SECRET is not used: tokens are verified with JWT_PUBLIC_KEY or JWT_JWKS_URL',
+    ],
+    [
+      config.webhooksAllowPrivate,
+      'WEBHOOKS_ALLOW_PRIVATE is true: an admin credential of any tenant makes the daemon call addresses of its own network',
     ],
     [config.durability === 'none', 'DURABILITY is none: a power cut can lose or tear files that were acknowledged'],
   ];

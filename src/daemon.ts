@@ -20,7 +20,7 @@ import { buildApp } from './http/serve.ts';
 import { type Log, openLog } from './log.ts';
 import { makeDataRoot, openSecrets, type Secrets } from './secrets.ts';
 import { type DataRoot, openDataRoot } from './tree/root.ts';
-import { openWeb, type Web } from './web/web.ts';
+import { INSIDE_TOO, openWeb, type Web } from './web/web.ts';
 
 /** How long requests in flight may take to finish once the daemon closes. */
 const GRACE_MS = 20_000;
@@ -38,7 +38,7 @@ export interface Daemon {
 export interface DaemonOptions {
   readonly clock?: Clock;
   readonly log?: Log;
-  /** What fetches reach instead of the public internet. */
+  /** What fetches and webhooks reach instead of the public internet. */
   readonly web?: Web;
 }
 
@@ -113,6 +113,7 @@ async function openParts(config: Config, options: DaemonOptions, undo: (() => Pr
     ownership,
     severalProcesses: database.shared || config.workers > 1,
     web: config.fetchEnabled ? (options.web ?? openWeb()) : null,
+    webhooks: options.web ?? openWeb(config.webhooksAllowPrivate ? INSIDE_TOO : {}),
   });
   undo.push(core.close);
   metrics.gauges(() => ({ stagedBytes: root.stagedBytes(), watchers: core.watchedDirectories() }));

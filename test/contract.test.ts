@@ -35,6 +35,7 @@ const CALLS = `
   admin.listTenants admin.getTenant admin.putTenant admin.deleteTenant admin.createKey admin.listKeys admin.revokeKey
   admin.rescan
   usage.get usage.daily
+  webhooks.put webhooks.get webhooks.delete
 `
   .trim()
   .split(/\s+/);

@@ -32,6 +32,12 @@ function volumeOf({ tenant, part }: Account): VolumeRef | null {
   return { kind: 'workspace', tenant, agent: part.slice(WORKSPACE.length) as AgentId };
 }
 
+/** The agent whose workspace the account is of, or null. */
+export function agentOf(account: Account): AgentId | null {
+  const ref = volumeOf(account);
+  return ref?.kind === 'workspace' ? ref.agent : null;
+}
+
 /** The name an account's path locks go by. */
 export function lockName({ tenant, part }: Account): string {
   return `${tenant}/${part}`;

@@ -28,6 +28,8 @@ export interface CoreMetrics {
   capture(seconds: number, files: number): void;
   /** Things went because their time was over, or the process that owned them. */
   swept(kind: 'agent' | 'content' | 'lock' | 'object' | 'slot' | 'staging', count: number): void;
+  /** Attempts to tell webhooks that came to this; `lost` are events that are not tried again. */
+  announced(outcome: 'received' | 'failed' | 'lost', count: number): void;
 }
 
 export interface CoreLimits {
@@ -61,5 +63,7 @@ export interface CoreParts {
   readonly severalProcesses: boolean;
   readonly metrics: CoreMetrics;
   /** Where imports come from; null: they are switched off. */
-  readonly web: Web | null;
+  readonly web: Pick<Web, 'get'> | null;
+  /** How webhooks are called. */
+  readonly webhooks: Pick<Web, 'post' | 'demandPostable'>;
 }

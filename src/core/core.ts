@@ -10,6 +10,7 @@ import type { Slots } from './slot-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Texts } from './texts/text-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
+import type { Webhooks } from './webhooks/webhook-types.ts';
 
 export type * from './answer-types.ts';
 export type * from './edits/edit-types.ts';
@@ -24,6 +25,7 @@ export type * from './slot-types.ts';
 export type * from './tenancy-types.ts';
 export type * from './texts/text-types.ts';
 export type * from './volume-types.ts';
+export type * from './webhooks/webhook-types.ts';
 
 /** The whole product, as its nouns. Made by `openCore` in daemon.ts's order; dialects get exactly this. */
 export interface Core {
@@ -42,4 +44,5 @@ export interface Core {
   readonly changes: Changes;
   readonly answers: Answers;
   readonly usage: Metering;
+  readonly webhooks: Webhooks;
 }

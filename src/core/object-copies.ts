@@ -15,6 +15,8 @@ import { detectMediaType, type KnownOfType } from './media-type.ts';
 import { noObject, toObject } from './object-rows.ts';
 import type { Quota } from './quota.ts';
 import { type Reservation, Room } from './room.ts';
+import type { Announce } from './webhooks/announcer.ts';
+import { aboutFile } from './webhooks/event-data.ts';
 
 export interface CopyParts {
   readonly db: Database;
@@ -22,6 +24,7 @@ export interface CopyParts {
   readonly quota: Quota;
   readonly locks: Locks;
   readonly contents: Contents;
+  readonly announce: Announce;
 }
 
 /** Objects made by the daemon itself. Each is charged at its logical size, also where its content is kept once for several. */
@@ -44,7 +47,10 @@ export function openCopies(parts: CopyParts): Copies {
       const mimeType =
         meta.mimeType ?? (await detect(tenant, staged, { name: meta.filename, declared: meta.declaredType }));
       const row = newRow(tenant, staged, { ...meta, mimeType }, parts.clock());
-      await room.settle({ bytes: staged.size, files: 1 }, (transaction) => rows.insertObject(transaction, row));
+      await room.settle({ bytes: staged.size, files: 1 }, async (transaction) => {
+        await rows.insertObject(transaction, row);
+        await parts.announce(transaction, tenant, 'file.created', () => aboutFile(row));
+      });
       return toObject(row);
     });
   }

@@ -29,6 +29,7 @@ import {
 import { pageOf } from './paging.ts';
 import type { Quota } from './quota.ts';
 import { Room } from './room.ts';
+import type { Announce } from './webhooks/announcer.ts';
 
 export interface ObjectsParts {
   readonly db: Database;
@@ -37,6 +38,7 @@ export interface ObjectsParts {
   readonly locks: Locks;
   readonly contents: Contents;
   readonly links: LinkSigner;
+  readonly announce: Announce;
   /** Told of every object that a client made. */
   onKept(tenant: TenantId, object: FileObject): Promise<void>;
 }

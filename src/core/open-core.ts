@@ -30,6 +30,9 @@ import { openTenants } from './tenants.ts';
 import { type InnerTexts, openTexts } from './texts/texts.ts';
 import { openVolumes } from './volumes.ts';
 import { openWatches, type Watches } from './watches.ts';
+import { type Announce, announcer } from './webhooks/announcer.ts';
+import { type Courier, openCourier } from './webhooks/courier.ts';
+import { openWebhooks } from './webhooks/webhooks.ts';
 import { openWorkspaces } from './workspaces.ts';
 
 export type { CoreParts } from './core-parts.ts';
@@ -59,6 +62,8 @@ interface Ground {
   readonly watches: Watches;
   readonly feeds: Feeds;
   readonly meter: Meter;
+  readonly courier: Courier;
+  readonly announce: Announce;
 }
 
 /** What everything that writes stands on. */
@@ -66,7 +71,10 @@ async function openGround(parts: CoreParts): Promise<Ground> {
   const { db, root, clock, log, instance } = parts;
   const instances = await openInstances({ db, clock, log, identity: thisProcess(instance) });
   const locks = openLocks({ db, instance, clock, severalProcesses: parts.severalProcesses });
-  const recounts = openRecounts({ db, root, locks });
+  const { seals, metrics, webhooks: web } = parts;
+  const courier = openCourier({ db, instance, clock, log, seals, metrics, web });
+  const announce = announcer({ clock, wake: courier.wake });
+  const recounts = openRecounts({ db, root, locks, announce });
   const news = openNews({ db, clock });
   const watches = openWatches({ root, maxDirs: parts.limits.watchMaxDirs });
   const feeds = openFeeds({ db, root, clock, log, instance, news, watches, locks });
@@ -77,9 +85,10 @@ async function openGround(parts: CoreParts): Promise<Ground> {
     demandAlive: instances.demandAlive,
     recount: recounts.recount,
     missed: news.missed,
+    announce,
   });
   const meter = openMeter({ db, clock, log });
-  return { instances, locks, recounts, quota, news, watches, feeds, meter };
+  return { instances, locks, recounts, quota, news, watches, feeds, meter, courier, announce };
 }
 
 type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { readonly contents: Contents };
@@ -87,29 +96,47 @@ type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { reado
 /** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
 function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const { db, root, clock, log, instance, limits, links, metrics } = parts;
-  const { locks, recounts, quota, news, watches, feeds, meter } = ground;
+  const { locks, recounts, quota, news, watches, feeds, meter, announce } = ground;
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
   const workspaces = openWorkspaces({ db, clock, defaults: limits.workspace });
   const volumes = openVolumes({ db, root, instance, quota, locks, news, recounts, workspaces });
   const agents = openAgents({ db, root, locks, volumes, workspaces, ownership: parts.ownership, abandonRun });
   const contents = openContents({ db, root, locks });
   const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
-  const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
+  const objects = openObjects({ db, clock, quota, locks, contents, links, announce, onKept });
   const texts = openTexts({ db, clock, log, objects });
-  const slots = openSlots({ db, clock, instance, quota, contents, links, objects, onKept, log, metrics });
-  const runs = openRuns({ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches });
+  const slots = openSlots({
+    ...{ db, clock, instance, quota, contents, links, objects, announce, onKept, log, metrics },
+  });
+  const runs = openRuns({
+    ...{ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches, announce },
+  });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
-  const tenants = openTenants({ db, root, clock, abandonRun, forgetUsage: meter.forget, defaults, autocreate });
-  const imports = openImports({ volumes, web: parts.web });
-  const [keys, attributes] = [openKeys({ db, clock }), openAttributes({ db, volumes, news })];
-  const edits = openEdits();
+  const tenants = openTenants({
+    ...{ db, root, clock, abandonRun, defaults, autocreate, announce },
+    forgetUsage: meter.forget,
+  });
+  const attributes = openAttributes({ db, volumes, news });
   const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
+  const imports = openImports({ volumes, web: parts.web });
   const changes = openChanges({ db, clock, volumes, feeds });
-  const answers = openAnswers({ db, clock, instance, seals: parts.seals, log });
-  const usage = openMetering({ db, clock, meter });
   return {
-    ...{ tenants, keys, agents, volumes, attributes, edits, imports, objects, texts, runs, slots },
-    ...{ searches, changes, answers, usage, contents },
+    ...{ tenants, agents, volumes, attributes, imports, objects, texts, runs, slots, searches, changes, contents },
+    ...openApart(parts, ground),
+  };
+}
+
+/** The nouns that stand on no other. */
+function openApart(
+  { db, clock, instance, seals, log, webhooks: web }: CoreParts,
+  { meter, courier }: Ground,
+): Pick<Nouns, 'keys' | 'edits' | 'answers' | 'usage' | 'webhooks'> {
+  return {
+    keys: openKeys({ db, clock }),
+    edits: openEdits(),
+    answers: openAnswers({ db, clock, instance, seals, log }),
+    usage: openMetering({ db, clock, meter }),
+    webhooks: openWebhooks({ db, clock, seals, web, wake: courier.wake }),
   };
 }
 
@@ -120,7 +147,7 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
 export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const { db, root, clock, log, instance, metrics, limits } = parts;
   const ground = await openGround(parts);
-  const { instances, recounts, quota, watches, feeds, meter } = ground;
+  const { instances, recounts, quota, watches, feeds, meter, courier } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
   const { agents, objects, runs, slots } = nouns;
   const burial = openBurial({
@@ -130,6 +157,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
   const sweeper = openSweeper({
     ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, eventsRetentionMs },
     chores: [
+      { what: 'webhooks', work: courier.look },
       { what: 'runs', work: runs.sweep },
       { what: 'old answers', work: nouns.answers.purge },
       { what: 'slots', work: slots.sweep },
@@ -145,6 +173,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
     await feeds.close();
     await runs.close();
     await burial.close();
+    await courier.close();
     await quota.mend();
     await meter.close();
     await dropHolds(db, instance);

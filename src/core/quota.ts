@@ -8,6 +8,8 @@ import type { Count } from '../tree/entry.ts';
 import { type Account, add, NOTHING, nameAccount } from './account.ts';
 import type { Usage } from './core.ts';
 import type { Disk } from './disk.ts';
+import type { Announce } from './webhooks/announcer.ts';
+import { announceGrowth } from './webhooks/quota-warnings.ts';
 
 /** The ledger says that this account must be counted again before more is charged to it. Never leaves core. */
 class RecountOwed extends Error {
@@ -16,6 +18,9 @@ class RecountOwed extends Error {
 
 /** Queries that are to be done together with a settling or not at all. They run again when the transaction does. */
 export type Also = (transaction: Database) => Promise<void>;
+
+/** Books in a transaction, and says how the accounts stand then. */
+type Book = (transaction: Database) => Promise<readonly ledger.AccountState[]>;
 
 export interface QuotaParts {
   readonly db: Database;
@@ -27,6 +32,7 @@ export interface QuotaParts {
   recount(account: Account): Promise<unknown>;
   /** Told where nobody knows any more what a write came to. */
   missed(account: Account): Promise<void>;
+  readonly announce: Announce;
 }
 
 /** What accounts hold and may hold. Every charge is decided by one conditional update in the database. */
@@ -72,12 +78,19 @@ export function openQuota(parts: QuotaParts): Quota {
     throw busy();
   }
 
+  async function booked(account: Account, actual: Count, also: Also | undefined, book: Book): Promise<void> {
+    await inTransaction(db, async (transaction) => {
+      const accounts = await book(transaction);
+      await also?.(transaction);
+      await announceGrowth(parts.announce, transaction, account.tenant, accounts, actual);
+    });
+  }
+
   async function settle(account: Account, reserved: Count, actual: Count, also?: Also): Promise<void> {
     try {
-      await inTransaction(db, async (transaction) => {
-        await ledger.settle(transaction, { instance, ...account, reserved, actual });
-        await also?.(transaction);
-      });
+      await booked(account, actual, also, (transaction) =>
+        ledger.settle(transaction, { instance, ...account, reserved, actual }),
+      );
     } catch (error) {
       if (unsettled.length < MAX_UNSETTLED) unsettled.push({ account, reserved });
       throw error;
@@ -112,10 +125,7 @@ export function openQuota(parts: QuotaParts): Quota {
     settle,
     held: (account, holder) => readHold(db, { ...account, instance: holder }),
     settleHeld: (account, holder, actual, also) =>
-      inTransaction(db, async (transaction) => {
-        await settleHold(transaction, { ...account, instance: holder, actual });
-        await also?.(transaction);
-      }),
+      booked(account, actual, also, (transaction) => settleHold(transaction, { ...account, instance: holder, actual })),
     afterRecount,
     mend,
   };

@@ -1,5 +1,6 @@
 import { sumObjects } from '../db/object-lists.ts';
 import type { Database } from '../db/schema.ts';
+import { inTransaction } from '../db/transaction.ts';
 import * as ledger from '../db/usage.ts';
 import { FsError } from '../errors.ts';
 import type { TenantId } from '../ids.ts';
@@ -9,6 +10,8 @@ import type { DataRoot } from '../tree/root.ts';
 import { type Account, add, homeOf, lockName, NOTHING, nameAccount, subtract } from './account.ts';
 import type { Rescan } from './core.ts';
 import type { Locks } from './locks.ts';
+import type { Announce } from './webhooks/announcer.ts';
+import { announceGrowth } from './webhooks/quota-warnings.ts';
 
 /** What an account's ledger said, and what there really is. */
 export interface Recounted {
@@ -27,6 +30,7 @@ export interface RecountParts {
   readonly db: Database;
   readonly root: DataRoot;
   readonly locks: Locks;
+  readonly announce: Announce;
 }
 
 const ATTEMPTS = 5;
@@ -39,7 +43,7 @@ export function openRecounts(parts: RecountParts): Recounts {
         if (before === null) return { ledger: NOTHING, disk: NOTHING };
         const disk = await measure(parts, account);
         await guard.check();
-        if (dryRun || (await ledger.applyRecount(parts.db, { ...account, counted: disk, ifVersion: before.version }))) {
+        if (dryRun || (await apply(parts, account, disk, before.version))) {
           return { ledger: { bytes: before.bytes, files: before.files }, disk };
         }
       }
@@ -57,12 +61,27 @@ export function openRecounts(parts: RecountParts): Recounts {
       disk = add(disk, one.disk);
       ledgerSum = add(ledgerSum, one.ledger);
     }
-    if (!dryRun) await mendTotal(parts.db, tenant);
+    if (!dryRun) await mendTotal(parts, tenant);
     const drift = subtract(disk, ledgerSum);
     return { ledger: ledgerSum, disk, drift, repaired: !dryRun && (drift.bytes !== 0 || drift.files !== 0) };
   }
 
   return { recount: (account) => recount(account, false), rescan: (tenant, { dryRun }) => rescan(tenant, dryRun) };
+}
+
+/** Books a count, unless the account changed since `ifVersion` was read. */
+async function apply(
+  { db, announce }: RecountParts,
+  account: Account,
+  counted: Count,
+  ifVersion: number,
+): Promise<boolean> {
+  return inTransaction(db, async (transaction) => {
+    const applied = await ledger.applyRecount(transaction, { ...account, counted, ifVersion });
+    if (applied === null) return false;
+    await announceGrowth(announce, transaction, account.tenant, applied.accounts, applied.difference);
+    return true;
+  });
 }
 
 const PAGE = 200;
@@ -77,7 +96,8 @@ async function* partsOf(db: Database, tenant: TenantId): AsyncGenerator<string> 
 }
 
 /** The tenant's own account is the sum of its parts. */
-async function mendTotal(db: Database, tenant: TenantId): Promise<void> {
+async function mendTotal(parts: RecountParts, tenant: TenantId): Promise<void> {
+  const { db } = parts;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const total = await ledger.readAccount(db, { tenant, part: '' });
     if (total === null) return;
@@ -86,7 +106,7 @@ async function mendTotal(db: Database, tenant: TenantId): Promise<void> {
       counted = add(counted, (await ledger.readAccount(db, { tenant, part })) ?? NOTHING);
     }
     // Every change of a part changes the version of the total, so a sum of different moments is never booked.
-    if (await ledger.applyRecount(db, { tenant, part: '', counted, ifVersion: total.version })) return;
+    if (await apply(parts, { tenant, part: '' }, counted, total.version)) return;
   }
 }
 

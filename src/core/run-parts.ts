@@ -2,6 +2,7 @@ import type { VolumeRef } from '../auth/grant.ts';
 import type { Clock } from '../clock.ts';
 import { endRun, type NewRun, type StoredRun } from '../db/runs.ts';
 import type { Database } from '../db/schema.ts';
+import { inTransaction } from '../db/transaction.ts';
 import type { AgentId, ObjectId, RunId, TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { TreePath } from '../tree/path.ts';
@@ -22,6 +23,8 @@ import type { CoreMetrics } from './core-parts.ts';
 import type { News } from './feeds/news.ts';
 import type { Locks } from './locks.ts';
 import type { Watches } from './watches.ts';
+import type { Announce } from './webhooks/announcer.ts';
+import { aboutEnd } from './webhooks/event-data.ts';
 
 /** What runs ask of volumes beyond the door: where a workspace lies on disk, and that its ledger is made true. */
 export interface RunVolumes extends Pick<Volumes, 'open'> {
@@ -58,6 +61,14 @@ export interface RunParts {
   readonly metrics: CoreMetrics;
   readonly news: Pick<News, 'missed'>;
   readonly watches: Pick<Watches, 'watch'>;
+  readonly announce: Announce;
+}
+
+/** Copy-ins outside a run go by ids of their own, so that nobody takes one that a crash left behind for a run. */
+export const SEED_ONCE_PREFIX = 'seed_';
+
+export function isSeedOnce(run: StoredRun): boolean {
+  return run.id.startsWith(SEED_ONCE_PREFIX);
 }
 
 export type Workspace = Extract<VolumeRef, { kind: 'workspace' }>;
@@ -101,14 +112,21 @@ export function newRun(
   };
 }
 
-/** Makes the status final, as `endRun` does, and counts it unless it was final before. */
+/** Makes the status final, as `endRun` does, and announces and counts it unless it was final before. */
 export async function recordEnd(
   parts: RunParts,
   run: StoredRun,
   status: FinalStatus,
   options?: { readonly keepPlace: boolean },
 ): Promise<void> {
-  if (await endRun(parts.db, run, status, parts.clock().getTime(), options)) parts.metrics.run(status);
+  const now = parts.clock().getTime();
+  const ended = await inTransaction(parts.db, async (transaction) => {
+    if (!(await endRun(transaction, run, status, now, options))) return false;
+    const about = () => aboutEnd(transaction, run, status, now);
+    if (!isSeedOnce(run)) await parts.announce(transaction, workspaceOf(run).tenant, 'run.finished', about);
+    return true;
+  });
+  if (ended) parts.metrics.run(status);
 }
 
 export function captureRulesOf(run: StoredRun): CaptureRules {

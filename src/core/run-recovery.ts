@@ -4,8 +4,8 @@ import { deliverMissed } from './delivery.ts';
 import { rollBack } from './journal.ts';
 import type { LiveCaptures } from './live-capture.ts';
 import { finishRun, removeUsedUp } from './run-finish.ts';
-import { type RunParts, recordEnd, workspaceOf } from './run-parts.ts';
-import { isSeedOnce, type Preparations } from './run-start.ts';
+import { isSeedOnce, type RunParts, recordEnd, workspaceOf } from './run-parts.ts';
+import type { Preparations } from './run-start.ts';
 
 const RUNS_AT_A_TIME = 1_000;
 

@@ -1,6 +1,7 @@
 import { demand, type Grant } from '../auth/grant.ts';
 import { beginRun, dropRun, findLiveRun, findRun, handOver, openRun, runLive, type StoredRun } from '../db/runs.ts';
 import { insertSeeds } from '../db/seeds.ts';
+import { inTransaction } from '../db/transaction.ts';
 import { FsError } from '../errors.ts';
 import { type AgentId, makeRunId, type RunId } from '../ids.ts';
 import { ROOT } from '../tree/path.ts';
@@ -10,8 +11,9 @@ import { type CopiedFile, copyIn, openSources, openWorkspace, planAsked, planWit
 import type { RunWanted, Seed, Seeded } from './core.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { takeManifest } from './manifest.ts';
-import { newRun, type RunParts, type Workspace, workspaceOf } from './run-parts.ts';
+import { newRun, type RunParts, SEED_ONCE_PREFIX, type Workspace, workspaceOf } from './run-parts.ts';
 import type { PlannedFile, SeedSources } from './seed.ts';
+import { aboutStart } from './webhooks/event-data.ts';
 
 /** Preparations under way in this process, so that they can be given up. */
 export type Preparations = Map<string, { readonly abort: AbortController; readonly ended: Promise<void> }>;
@@ -24,13 +26,6 @@ interface Preparation {
   readonly wanted: RunWanted;
   readonly journal: Journal;
   readonly signal: AbortSignal;
-}
-
-/** Copy-ins outside a run go by ids of their own, so that nobody takes one that a crash left behind for a run. */
-const SEED_ONCE_PREFIX = 'seed_';
-
-export function isSeedOnce(run: StoredRun): boolean {
-  return run.id.startsWith(SEED_ONCE_PREFIX);
 }
 
 /** Takes a run from nothing to `running`. @throws as Runs.start, and then nothing has changed */
@@ -182,10 +177,12 @@ async function recordContents({ parts, run, wanted }: Preparation, copied: reado
 }
 
 async function begin({ parts, run }: Preparation, copied: readonly CopiedFile[]): Promise<void> {
-  const began = await beginRun(parts.db, run.id, {
-    deadlineAt: parts.clock().getTime() + run.timeout_seconds * 1000,
-    files: copied.length,
-    bytes: bytesOf(copied),
+  const deadlineAt = parts.clock().getTime() + run.timeout_seconds * 1000;
+  const seeded = { files: copied.length, bytes: bytesOf(copied) };
+  const began = await inTransaction(parts.db, async (transaction) => {
+    if (!(await beginRun(transaction, run.id, { deadlineAt, ...seeded }))) return false;
+    await parts.announce(transaction, workspaceOf(run).tenant, 'run.started', () => aboutStart(run, seeded));
+    return true;
   });
   if (!began) throw new FsError('conflict', 'the run was ended while it was being prepared; nothing was copied');
   parts.metrics.run('running');

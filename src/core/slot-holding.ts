@@ -14,6 +14,8 @@ import type { PathGuard } from './leases.ts';
 import { toObject } from './object-rows.ts';
 import type { Quota } from './quota.ts';
 import { holderOf, StandingRoom } from './standing-room.ts';
+import type { Announce } from './webhooks/announcer.ts';
+import { aboutFile } from './webhooks/event-data.ts';
 
 export interface SlotParts {
   readonly db: Database;
@@ -21,6 +23,7 @@ export interface SlotParts {
   readonly instance: string;
   readonly quota: Quota;
   readonly contents: Contents;
+  readonly announce: Announce;
   /** Told of every object that a client made. */
   onKept(tenant: TenantId, object: FileObject): Promise<void>;
 }
@@ -77,11 +80,15 @@ export async function finishSlot(parts: SlotParts, slot: HeldSlot): Promise<stri
   await slot.guard.check();
   // From here on the content is referred to, so that no sweep takes the bytes wherever a crash leaves them.
   if (row.sha256 === null) await rows.markArrived(parts.db, row, content, now.getTime());
+  const uploaded: ObjectRow = { ...row, status: 'uploaded', sha256, size, uploaded_at: now.getTime() };
   const register = () =>
-    room.settle({ bytes: size, files: 1 }, (transaction) => rows.markUploaded(transaction, row.id, now.getTime()));
+    room.settle({ bytes: size, files: 1 }, async (transaction) => {
+      await rows.markUploaded(transaction, row.id, now.getTime());
+      await parts.announce(transaction, tenant, 'file.created', () => aboutFile(uploaded));
+    });
   if (staged === null) await registerPlaced(parts, tenant, sha256, register);
   else await place(parts, tenant, staged, register);
-  await parts.onKept(tenant, toObject({ ...row, status: 'uploaded', sha256, size, uploaded_at: now.getTime() }));
+  await parts.onKept(tenant, toObject(uploaded));
   return sha256;
 }
 

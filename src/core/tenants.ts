@@ -4,13 +4,15 @@ import { agentsWithLiveRun, removeTenantRows } from '../db/removal.ts';
 import type { Database, TenantRow } from '../db/schema.ts';
 import * as rows from '../db/tenants.ts';
 import { inTransaction } from '../db/transaction.ts';
-import { ensureAccount, readAccount, setLimits } from '../db/usage.ts';
+import { type AccountLimits, ensureAccount, readAccount, setLimits } from '../db/usage.ts';
 import { FsError } from '../errors.ts';
 import type { AgentId, TenantId } from '../ids.ts';
 import type { DataRoot } from '../tree/root.ts';
 import type { Limits, Tenant, Tenants } from './core.ts';
 import { decodeCursor, pageOf } from './paging.ts';
 import { NO_USAGE, toUsage } from './quota.ts';
+import type { Announce } from './webhooks/announcer.ts';
+import { announceCrossings } from './webhooks/quota-warnings.ts';
 
 export interface TenantsParts {
   readonly db: Database;
@@ -20,6 +22,7 @@ export interface TenantsParts {
   readonly defaults: Limits;
   /** Whether a credential's tenant comes into being by being used. */
   readonly autocreate: boolean;
+  readonly announce: Announce;
   /** Ends the live run of a workspace that is going to be removed, capturing nothing. */
   abandonRun(tenant: TenantId, agent: AgentId): Promise<void>;
   /** Drops what has been counted of a tenant and is not written down. */
@@ -69,7 +72,7 @@ export function openTenants(parts: TenantsParts): Tenants {
       const created = await inTransaction(db, async (transaction) => {
         const isNew = await rows.putTenant(transaction, tenant, clock().getTime());
         await ensureAccounts(transaction, tenant, parts.defaults);
-        await setLimits(transaction, { tenant, part: '' }, toAccountLimits(limits));
+        await changeLimits(parts, transaction, tenant, limits);
         return isNew;
       });
       return { tenant: await get(tenant), created };
@@ -107,6 +110,26 @@ async function autocreate(
 async function ensureAccounts(db: Database, tenant: TenantId, defaults: Limits): Promise<void> {
   await ensureAccount(db, { tenant, part: '' }, { limitBytes: defaults.quotaBytes, limitFiles: defaults.quotaFiles });
   for (const part of ['store', 'objects']) await ensureAccount(db, { tenant, part }, NO_LIMITS);
+}
+
+/** A limit that is lowered can be what an account comes close to. */
+async function changeLimits(
+  { announce }: TenantsParts,
+  transaction: Database,
+  tenant: TenantId,
+  limits: Partial<Limits>,
+): Promise<void> {
+  const account = { tenant, part: '' };
+  const before = await readAccount(transaction, account);
+  await setLimits(transaction, account, toAccountLimits(limits));
+  // Read again: what is held may have changed until the limits did, and cannot from there on.
+  const now = await readAccount(transaction, account);
+  if (before === null || now === null) return;
+  await announceCrossings(announce, transaction, account, { ...now, ...limitsOf(before) }, now);
+}
+
+function limitsOf({ limitBytes, limitFiles }: AccountLimits): AccountLimits {
+  return { limitBytes, limitFiles };
 }
 
 function toAccountLimits({ quotaBytes, quotaFiles }: Partial<Limits>): { limitBytes?: number; limitFiles?: number } {

@@ -1,7 +1,7 @@
 import { appendResync } from './changes.ts';
 import type { Database } from './schema.ts';
 import { inTransaction } from './transaction.ts';
-import { type AccountKey, type Amount, charge, type Holder, markRecount } from './usage.ts';
+import { type AccountKey, type AccountState, type Amount, charge, type Holder, markRecount } from './usage.ts';
 
 const NOTHING: Amount = { bytes: 0, files: 0 };
 
@@ -26,13 +26,16 @@ export async function readHold(db: Database, { instance, tenant, part }: Holder)
 
 /**
  * Gives back all that this holder has reserved on the part and books `actual`, also where nothing is reserved (any more).
- * Nothing of it is given back twice.
+ * Nothing of it is given back twice. Returns the two accounts as they are now.
  */
-export async function settleHold(db: Database, hold: Holder & { readonly actual: Amount }): Promise<void> {
-  await inTransaction(db, async (tx) => {
+export async function settleHold(
+  db: Database,
+  hold: Holder & { readonly actual: Amount },
+): Promise<readonly AccountState[]> {
+  return inTransaction(db, async (tx) => {
     const held = (await takeHold(tx, hold)) ?? NOTHING;
     const reserved = { bytes: -held.bytes, files: -held.files };
-    await charge(tx, { tenant: hold.tenant, parts: ['', hold.part], reserved, actual: hold.actual });
+    return charge(tx, { tenant: hold.tenant, parts: ['', hold.part], reserved, actual: hold.actual });
   });
 }
 

@@ -36,6 +36,13 @@ export async function removeOutput(db: Database, runId: string, path: string): P
   await db.deleteFrom('outputs').where('run_id', '=', runId).where('path_hash', '=', pathHash(path)).execute();
 }
 
+/** How many paths of a run were kept as objects. */
+export async function countOutputs(db: Database, runId: string): Promise<number> {
+  const count = db.selectFrom('outputs').select(({ fn }) => fn.countAll<number>().as('count'));
+  const kept = count.where('run_id', '=', runId).where('object_id', 'is not', null);
+  return (await kept.executeTakeFirstOrThrow()).count;
+}
+
 /** Those that come after the path `after`. Their order has no meaning, but is always the same. */
 export async function pageOutputs(
   db: Database,

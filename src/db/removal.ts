@@ -45,7 +45,7 @@ export async function removeTenantRows(db: Database, tenant: string): Promise<vo
     await removeObjectsOf(tx, tenant);
     await removeAccounts(tx, tenant);
     await removeAnswersOf(tx, tenant);
-    for (const table of ['feeds', 'changes', 'watches', 'meter'] as const) {
+    for (const table of ['feeds', 'changes', 'watches', 'meter', 'webhooks', 'announcements'] as const) {
       await tx.deleteFrom(table).where('tenant', '=', tenant).execute();
     }
   });

@@ -1,5 +1,6 @@
 import type { ColumnType, Kysely } from 'kysely';
 import type { JournalRow, LiveRunRow, ManifestRow, OutputRow, RunRow, SeedRow } from './run-schema.ts';
+import type { AnnouncementRow, WebhookRow } from './webhook-rows.ts';
 
 export type * from './run-schema.ts';
 
@@ -32,6 +33,8 @@ export interface Schema {
   answers: AnswerRow;
   answer_counts: AnswerCountRow;
   meter: MeterRow;
+  webhooks: WebhookRow;
+  announcements: AnnouncementRow;
 }
 
 export type Database = Kysely<Schema>;

@@ -26,6 +26,8 @@ export interface AccountState extends AccountLimits {
   readonly version: number;
 }
 
+export type Accounts = readonly AccountState[];
+
 /** Bytes and files (or directories). */
 export interface Amount {
   readonly bytes: number;
@@ -69,7 +71,7 @@ export async function listAccounts(
   db: Database,
   tenant: string,
   page: { readonly after: string | null; readonly limit: number },
-): Promise<readonly AccountState[]> {
+): Promise<Accounts> {
   let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant);
   if (page.after !== null) query = query.where('part', '>', page.after);
   return (await query.orderBy('part').limit(page.limit).execute()).map(toState);
@@ -139,13 +141,14 @@ export async function reserve(db: Database, wanted: Holder & Amount): Promise<'o
 
 /**
  * Gives `reserved` back and books `actual` (negative where something went) on the part and its tenant. Releasing is settling
- * with nothing. What was given back already, because this process was taken for dead, is not given back twice.
+ * with nothing. What was given back already, because this process was taken for dead, is not given back twice. Returns the two
+ * accounts as they are now.
  */
 export async function settle(
   db: Database,
   { instance, tenant, part, reserved, actual }: Holder & { readonly reserved: Amount; readonly actual: Amount },
-): Promise<void> {
-  await inTransaction(db, async (tx) => {
+): Promise<Accounts> {
+  return inTransaction(db, async (tx) => {
     const hold = await tx
       .updateTable('holds')
       .set({ bytes: floored('bytes', -reserved.bytes), files: floored('files', -reserved.files) })
@@ -154,7 +157,7 @@ export async function settle(
       .where('part', '=', part)
       .executeTakeFirst();
     const back = hold.numUpdatedRows > 0n ? { bytes: -reserved.bytes, files: -reserved.files } : NOTHING;
-    await charge(tx, { tenant, parts: ['', part], reserved: back, actual });
+    return charge(tx, { tenant, parts: ['', part], reserved: back, actual });
   });
 }
 
@@ -169,20 +172,20 @@ export async function markRecount(db: Database, { tenant, part }: AccountKey): P
 }
 
 /**
- * Books what a count of the part found, and the difference on its tenant. False, and nothing booked, where the account was
- * changed (or removed) since `ifVersion` was read: then count again.
+ * Books what a count of the part found, and the difference on its tenant; answers with that and the two accounts as they are now.
+ * null, and nothing booked, where the account was changed (or removed) since `ifVersion` was read: then count again.
  */
 export async function applyRecount(
   db: Database,
   { tenant, part, counted, ifVersion }: AccountKey & { readonly counted: Amount; readonly ifVersion: number },
-): Promise<boolean> {
+): Promise<{ readonly difference: Amount; readonly accounts: Accounts } | null> {
   return inTransaction(db, async (tx) => {
     const row = (await lockAccounts(tx, tenant, ['', part])).find((account) => account.part === part);
-    if (row === undefined || row.version !== ifVersion) return false;
+    if (row === undefined || row.version !== ifVersion) return null;
     const difference = { bytes: counted.bytes - row.bytes, files: counted.files - row.files };
-    await charge(tx, { tenant, parts: ['', part], reserved: NOTHING, actual: difference });
+    const accounts = await charge(tx, { tenant, parts: ['', part], reserved: NOTHING, actual: difference });
     await tx.updateTable('usage').set({ recount: 0 }).where('tenant', '=', tenant).where('part', '=', part).execute();
-    return true;
+    return { difference, accounts };
   });
 }
 
@@ -215,10 +218,10 @@ interface Charge {
   readonly actual: Amount;
 }
 
-/** Adds to accounts, never below nothing. Every transaction takes hold rows first, then these. */
-export async function charge(tx: Database, { tenant, parts, reserved, actual }: Charge): Promise<void> {
+/** Adds to accounts, never below nothing, and returns them. Every transaction takes hold rows first, then these. */
+export async function charge(tx: Database, { tenant, parts, reserved, actual }: Charge): Promise<Accounts> {
   const changed = actual.bytes !== 0 || actual.files !== 0;
-  await tx
+  const charged = await tx
     .updateTable('usage')
     .set(({ eb }) => ({
       reserved_bytes: floored('reserved_bytes', reserved.bytes),
@@ -229,7 +232,9 @@ export async function charge(tx: Database, { tenant, parts, reserved, actual }: 
     }))
     .where('tenant', '=', tenant)
     .where('part', 'in', parts)
+    .returningAll()
     .execute();
+  return charged.map(toState);
 }
 
 async function addToHold(tx: Database, { instance, tenant, part }: Holder, { bytes, files }: Amount): Promise<void> {

@@ -21,6 +21,8 @@ export interface Metrics {
   quotaRefused(): void;
   /** Something the sweeper took away: `slot`, `staging`, `object`, `agent`, … */
   swept(kind: string, count: number): void;
+  /** Attempts to tell webhooks that came to this: `received`, `failed`, `lost`. */
+  announced(outcome: string, count: number): void;
   /** Read when metrics are asked for: bytes in staging, and directories watched. */
   gauges(read: () => { readonly stagedBytes: number; readonly watchers: number }): void;
   /** The Prometheus text of all of it. */
@@ -67,7 +69,9 @@ function requestMetrics(registry: Registry): Pick<Metrics, 'request'> {
   };
 }
 
-function workMetrics(registry: Registry): Pick<Metrics, 'run' | 'copyIn' | 'capture' | 'quotaRefused' | 'swept'> {
+type WorkMetrics = Pick<Metrics, 'run' | 'copyIn' | 'capture' | 'quotaRefused' | 'swept' | 'announced'>;
+
+function workMetrics(registry: Registry): WorkMetrics {
   const registers = [registry];
   const counter = (name: string, help: string, labelNames: string[] = []) =>
     new Counter({ name, help, labelNames, registers });
@@ -79,6 +83,7 @@ function workMetrics(registry: Registry): Pick<Metrics, 'run' | 'copyIn' | 'capt
   const captured = counter('workspaced_captured_files_total', 'Files captured from runs');
   const refused = counter('workspaced_quota_refusals_total', 'Writes refused for lack of room');
   const swept = counter('workspaced_swept_total', 'Things the sweeper took away', ['kind']);
+  const announced = counter('workspaced_webhook_events_total', 'Attempts to tell webhooks, by outcome', ['outcome']);
   return {
     run: (status) => runs.inc({ status }),
     copyIn(seconds, bytes) {
@@ -91,6 +96,7 @@ function workMetrics(registry: Registry): Pick<Metrics, 'run' | 'copyIn' | 'capt
     },
     quotaRefused: () => refused.inc(),
     swept: (kind, count) => swept.inc({ kind }, count),
+    announced: (outcome, count) => announced.inc({ outcome }, count),
   };
 }
 

@@ -31,6 +31,7 @@ import type { DatabaseKind, TestDatabase } from '../support/databases.ts';
 import { type Temporary, temporaryDirectory } from '../support/tree.ts';
 
 export const AGENT = parseAgentId('a1');
+const announce: RunParts['announce'] = async () => undefined;
 const NO_LIMITS = { quotaBytes: 0, quotaFiles: 0 };
 const LOG: Log = openLog({ logLevel: process.env.TEST_LOG === undefined ? 'silent' : 'debug' });
 
@@ -48,7 +49,7 @@ function openHousehold(
   severalProcesses = false,
 ): Household {
   const locks: Locks = openLocks({ db, instance, clock, severalProcesses });
-  const recounts = openRecounts({ db, root, locks });
+  const recounts = openRecounts({ db, root, locks, announce });
   const news = openNews({ db, clock });
   const demandAlive = () => undefined;
   const quota = openQuota({
@@ -56,6 +57,7 @@ function openHousehold(
     disk: openDisk(root, 0),
     demandAlive,
     missed: news.missed,
+    announce,
   });
   const workspaces = openWorkspaces({ db, clock, defaults: NO_LIMITS });
   const volumes = openVolumes({ db, root, instance, quota, locks, news, recounts, workspaces });
@@ -65,7 +67,7 @@ function openHousehold(
   const contents = openContents({ db, root, locks });
   const links = openLinks([{ id: 'k', secret: Buffer.alloc(32, 1) } as never], clock);
   const onKept = (tenant: TenantId, object: FileObject) => runs.deliver(tenant, object);
-  const objects = openObjects({ db, clock, quota, locks, contents, links, onKept });
+  const objects = openObjects({ db, clock, quota, locks, contents, links, announce, onKept });
   const parts: RunParts = {
     db,
     clock,
@@ -77,6 +79,7 @@ function openHousehold(
     log: LOG,
     metrics: uncounted(),
     news,
+    announce,
     watches: openWatches({ root, maxDirs: 1000 }),
   };
   const runs = openRuns(parts);
@@ -170,6 +173,7 @@ export class House {
 
   async limit(limits: { readonly quotaBytes?: number; readonly quotaFiles?: number }): Promise<void> {
     const tenants = openTenants({
+      announce,
       ...{ db: this.db, root: this.#site.root, clock: () => this.#site.now, autocreate: true, defaults: NO_LIMITS },
       abandonRun: async () => undefined,
       forgetUsage: async () => undefined,

@@ -15,7 +15,8 @@ const HOLDER = holderOf('u1');
 function quotaOf({ db, root }: OneCore, instance: string): Quota {
   const nobody = async () => undefined;
   const disk = openDisk(root, 0);
-  return openQuota({ db, instance, disk, demandAlive: () => undefined, recount: nobody, missed: nobody });
+  const demandAlive = () => undefined;
+  return openQuota({ db, instance, disk, demandAlive, recount: nobody, missed: nobody, announce: nobody });
 }
 
 const roomOf = (one: OneCore, instance: string) => new StandingRoom(quotaOf(one, instance), ACCOUNT, HOLDER);

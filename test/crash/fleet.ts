@@ -24,15 +24,20 @@ export class Fleet {
   readonly #bearer = `Bearer ${token({ tenant: TENANT })}`;
   readonly #admin = `Bearer ${token({ tenant: TENANT, scope: 'admin' })}`;
 
-  private constructor(dataDir: string, daemon: DaemonProcess, victim: Victim) {
+  readonly #settings: Record<string, string>;
+
+  private constructor(dataDir: string, daemon: DaemonProcess, victim: Victim, settings: Record<string, string>) {
+    this.#settings = settings;
     this.dataDir = dataDir;
     this.#daemon = daemon;
     this.#victim = victim;
   }
 
-  static async start(victim: Victim): Promise<Fleet> {
+  /** @param more settings beside those of every fleet */
+  static async start(victim: Victim, more: Record<string, string> = {}): Promise<Fleet> {
     const dataDir = await mkdtemp(join(tmpdir(), 'workspaced-crash-'));
-    const fleet = new Fleet(dataDir, await startProcess(dataDir, ENV[victim]), victim);
+    const settings = { ...ENV[victim], ...more };
+    const fleet = new Fleet(dataDir, await startProcess(dataDir, settings), victim, settings);
     await fleet.whole();
     return fleet;
   }
@@ -52,7 +57,7 @@ export class Fleet {
   /** SIGKILL to the victim; resolves when all is up again. */
   async strike(): Promise<void> {
     await this.kill();
-    if (this.#victim === 'daemon') this.#daemon = await startProcess(this.dataDir, ENV.daemon);
+    if (this.#victim === 'daemon') this.#daemon = await startProcess(this.dataDir, this.#settings);
     await this.whole();
   }
 
@@ -125,12 +130,14 @@ export class Fleet {
     expect((await this.rescan(true)).drift).toEqual({ bytes: 0, files: 0 });
   }
 
+  /** A request of somebody who may administer. */
+  administer(path: string, init: RequestInit): Promise<Response> {
+    return this.request(path, { ...init, headers: { ...init.headers, authorization: this.#admin } });
+  }
+
   /** Compares the ledger with the disk, and mends it unless `dryRun`. */
   async rescan(dryRun: boolean): Promise<{ drift: { bytes: number; files: number }; repaired: boolean }> {
-    const response = await fetch(`${this.url}/admin/tenants/${TENANT}/rescan?dry_run=${dryRun}`, {
-      method: 'POST',
-      headers: { authorization: this.#admin },
-    });
+    const response = await this.administer(`/admin/tenants/${TENANT}/rescan?dry_run=${dryRun}`, { method: 'POST' });
     return (await response.json()) as { drift: { bytes: number; files: number }; repaired: boolean };
   }
 

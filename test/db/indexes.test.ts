@@ -21,6 +21,7 @@ import * as texts from '../../src/db/texts.ts';
 import * as uploads from '../../src/db/uploads.ts';
 import * as usage from '../../src/db/usage.ts';
 import * as watches from '../../src/db/watches.ts';
+import * as webhooks from '../../src/db/webhooks.ts';
 
 const account = { tenant: 't', part: 'store' };
 const page = { after: null, limit: 10 };
@@ -41,6 +42,10 @@ const transfer = {
   downloads: 1,
   bytesIn: 1,
   bytesOut: 1,
+};
+const attempts = {
+  ...{ received: ['a'], again: [{ id: 'b', dueAt: 1 }], lost: ['c'] },
+  failure: { sentence: 'x', restUntil: 1 },
 };
 
 /** Every question that is asked while someone waits, or of a table that grows with use. */
@@ -127,15 +132,26 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   purgeAnswers: (db) => answers.purgeAnswers(db, 1, 10),
   dropAnswer: (db) => answers.dropAnswer(db, claim),
   removeAnswersOf: (db) => answers.removeAnswersOf(db, 't'),
+  countOutputs: (db) => outputs.countOutputs(db, 'r'),
+  putWebhook: (db) => webhooks.putWebhook(db, { tenant: 't', url: 'u', secret: 's', events: ['e'] }, 1),
+  findWebhook: (db) => webhooks.findWebhook(db, 't'),
+  wantsEvent: (db) => webhooks.wantsEvent(db, 't', 'e'),
+  countAnnouncements: (db) => webhooks.countAnnouncements(db, 't'),
+  listDue: (db) => webhooks.listDue(db, 't', 1, 10),
+  listWaiting: (db) => webhooks.listWaiting(db, { after: '', limit: 10, now: 1 }),
+  bookAttempts: (db) => webhooks.bookAttempts(db, 't', 1, attempts),
+  trimAnnouncements: (db) => webhooks.trimAnnouncements(db, 't', 10),
+  removeUnwanted: (db) => webhooks.removeUnwanted(db, 't'),
+  removeWebhook: (db) => webhooks.removeWebhook(db, 't'),
   removeFeed: (db) => changes.removeFeed(db, { tenant: 't', part: 'gone' }),
 };
 
 /**
- * Reads a whole table, or sorts what it found. Live runs are few, `sample` is a few hundred rows of an index, and
- * `listOrphans` and `listExpired` go through an index that holds only theirs.
+ * Reads a whole table, or sorts what it found. Live runs are few, `waiting` is what a query makes for itself, `sample` is a few hundred rows of an
+ * index, and `listOrphans` and `listExpired` go through an index that holds only theirs.
  */
 const WHOLE_TABLE =
-  /^SCAN (?!live_runs|sample|\d+-ROW VALUES|.*USING (COVERING )?INDEX (contents_orphaned|agents_expiring))|TEMP B-TREE/;
+  /^SCAN (?!live_runs|sample|waiting|\d+-ROW VALUES|.*USING (COVERING )?INDEX (contents_orphaned|agents_expiring))|TEMP B-TREE/;
 
 describe('the indexes of SQLite', () => {
   let opened: OpenedDatabase;

@@ -15,6 +15,7 @@ import type { AgentId, TenantId } from '../../src/ids.ts';
 import { openLog } from '../../src/log.ts';
 import type { TreePath } from '../../src/tree/path.ts';
 import { type DataRoot, openDataRoot } from '../../src/tree/root.ts';
+import { openWeb, type WebOptions } from '../../src/web/web.ts';
 import type { DatabaseKind, TestDatabase } from './databases.ts';
 import { temporaryDirectory } from './tree.ts';
 
@@ -32,6 +33,8 @@ export interface CoreWishes {
   readonly severalProcesses?: boolean;
   /** Who counts what; by default nobody. */
   readonly metrics?: Partial<CoreMetrics>;
+  /** What webhooks reach; nothing by default. */
+  readonly web?: WebOptions;
 }
 
 /** One daemon process's core over a root and a database that others may share. */
@@ -52,6 +55,7 @@ export interface CoreSite {
 }
 
 const NO_LIMITS = { quotaBytes: 0, quotaFiles: 0 };
+const NOWHERE: WebOptions = { resolve: async () => [] };
 
 export async function coreSite(kind: DatabaseKind): Promise<CoreSite> {
   const directory = temporaryDirectory();
@@ -85,7 +89,7 @@ export async function singleCore(kind: DatabaseKind, wishes: CoreWishes = {}): P
 /** For cores whose numbers nobody reads. */
 export function uncounted(): CoreMetrics {
   const ignore = () => undefined;
-  return { run: ignore, copyIn: ignore, capture: ignore, swept: ignore };
+  return { run: ignore, copyIn: ignore, capture: ignore, swept: ignore, announced: ignore };
 }
 
 async function openOne(path: string, url: string, wishes: CoreWishes): Promise<OneCore> {
@@ -114,6 +118,7 @@ async function openOne(path: string, url: string, wishes: CoreWishes): Promise<O
     severalProcesses: wishes.severalProcesses ?? false,
     metrics: { ...uncounted(), ...wishes.metrics },
     web: null,
+    webhooks: openWeb(wishes.web ?? NOWHERE),
   };
   const core = await openCore(parts);
   let closing: Promise<void> | null = null;

@@ -5,8 +5,19 @@ import { tags } from './0003-tags.ts';
 import { objects } from './0004-objects.ts';
 import { texts } from './0006-texts.ts';
 import { meter } from './0007-meter.ts';
+import { webhooks } from './0008-webhooks.ts';
 import { answers } from './0009-answers.ts';
 import { objectLists } from './0010-object-lists.ts';
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [tables, changes, tags, objects, texts, meter, answers, objectLists];
+export const MIGRATIONS: readonly Migration[] = [
+  tables,
+  changes,
+  tags,
+  objects,
+  texts,
+  meter,
+  webhooks,
+  answers,
+  objectLists,
+];

@@ -9,6 +9,7 @@ import type { DocumentHandling } from './media/wire.ts';
 import { slotsDialect } from './slots/routes.ts';
 import { storeDialect } from './store/routes.ts';
 import { usageDialect } from './usage/routes.ts';
+import { webhooksDialect } from './webhooks/routes.ts';
 
 /** What the dialects enforce, in bytes, and how they answer; see the settings of the same names. */
 export interface DialectOptions {
@@ -44,6 +45,7 @@ export function allDialects(options: DialectOptions): readonly Dialect[] {
     }),
     agentsDialect(),
     usageDialect(),
+    webhooksDialect(),
     adminDialect(),
   ];
 }

@@ -126,9 +126,10 @@ export function describeLedger(db: () => Database): void {
       const seen = (await usage.readAccount(db(), account))?.version ?? 0;
       await book(1);
       const stale = { ...account, counted: { bytes: 40, files: 4 }, ifVersion: seen };
-      expect(await usage.applyRecount(db(), stale)).toBe(false);
+      expect(await usage.applyRecount(db(), stale)).toBeNull();
       const fresh = (await usage.readAccount(db(), account))?.version ?? 0;
-      expect(await usage.applyRecount(db(), { ...stale, ifVersion: fresh })).toBe(true);
+      const applied = await usage.applyRecount(db(), { ...stale, ifVersion: fresh });
+      expect(applied).toMatchObject({ difference: { bytes: -61, files: 2 } });
       expect(await usage.readAccount(db(), account)).toMatchObject({ bytes: 40, files: 4, recountOwed: false });
       expect(await sizes(db(), 'counted', '')).toEqual([1040, 0, 5, 0]);
     });
@@ -139,7 +140,7 @@ export function describeLedger(db: () => Database): void {
       const seen = (await usage.readAccount(db(), account))?.version ?? 0;
       await usage.markRecount(db(), account);
       const counted = { bytes: 1, files: 1 };
-      expect(await usage.applyRecount(db(), { ...account, counted, ifVersion: seen })).toBe(false);
+      expect(await usage.applyRecount(db(), { ...account, counted, ifVersion: seen })).toBeNull();
     });
   });
 
