@@ -14,7 +14,7 @@ describe('the signed data plane on a port of its own', () => {
   });
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-  it('files.signed answers there, and nothing else does', async () => {
+  it('files.signed and slots.put answer there, and nothing else does', async () => {
     const settings = { DATA_DIR: dataDir, PORT: '0', SIGNED_PORT: '0', JWT_SECRET: TEST_SECRET, LOG_LEVEL: 'error' };
     const daemon = await startDaemon(readConfig({ ...settings, PUBLIC_URL: 'https://files.example' }));
     try {
@@ -28,7 +28,14 @@ describe('the signed data plane on a port of its own', () => {
       expect(url).toMatch(/^https:\/\/files\.example\/signed\/files\/file_\w+\?token=/);
       const path = url.slice('https://files.example'.length);
       expect(await (await fetch(`${daemon.signedUrl}${path}`)).text()).toBe('hello');
-      for (const other of ['/v1/files', '/healthz', '/', '/docs']) {
+      const wanted = { method: 'POST', body: '{"content_type":"text/plain"}' };
+      const typed = { ...headers, 'content-type': 'application/json' };
+      const reserved = await fetch(`${daemon.url}/storage/upload`, { ...wanted, headers: typed });
+      const slot = (await reserved.json()) as { upload_url: string; required_headers: Record<string, string> };
+      const target = slot.upload_url.slice('https://files.example'.length);
+      const put = { method: 'PUT', body: 'hello', headers: slot.required_headers };
+      expect((await fetch(`${daemon.signedUrl}${target}`, put)).status).toBe(200);
+      for (const other of ['/v1/files', '/storage/files', '/healthz', '/', '/docs']) {
         expect((await fetch(`${daemon.signedUrl}${other}`, { headers })).status).toBe(404);
       }
     } finally {

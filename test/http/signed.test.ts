@@ -27,7 +27,7 @@ beforeAll(async () => {
         method: 'PUT',
         path: '/signed/files/:id',
         access: 'signed',
-        handle: async () => ({ status: 200, json: {} }),
+        handle: async (call) => ({ status: 200, json: { upload: call.grant.upload, scopes: [...call.grant.scopes] } }),
       }),
     ],
   });
@@ -41,6 +41,11 @@ const sign = (path = PATH, seconds = 60) =>
     new Date(Date.now() + seconds * 1000),
   );
 
+const signUpload = () => {
+  const terms = { object: parseObjectId('f1'), contentType: 'text/csv', maxBytes: 9 };
+  return frame.links.sign(PATH, { kind: 'upload', tenant: ACME, ...terms }, new Date(Date.now() + 60_000));
+};
+
 describe('a signed link', () => {
   it('needs no other credential, and takes none into account', async () => {
     const plain = await request(frame.url).get(`${PATH}?token=${sign()}`);
@@ -49,6 +54,16 @@ describe('a signed link', () => {
     expect(other.body.tenant).toBe('acme');
     expect(plain.headers).toMatchObject({ 'cache-control': 'private, no-store', 'referrer-policy': 'no-referrer' });
     expect((await request(frame.url).head(`${PATH}?token=${sign()}`)).status).toBe(200);
+  });
+
+  it('to upload is good for PUT alone, tells its terms and no scope, and leaves nothing in the log', async () => {
+    const token = signUpload();
+    const answer = await request(frame.url).put(`${PATH}?token=${token}`).set('Authorization', 'Bearer wrong');
+    const upload = { object: 'f1', contentType: 'text/csv', maxBytes: 9 };
+    expect([answer.status, answer.body]).toEqual([200, { upload, scopes: [] }]);
+    expect((await request(frame.url).get(`${PATH}?token=${token}`)).status).toBe(403);
+    expect((await request(frame.url).put(`${PATH}?token=${token}x`)).status).toBe(403);
+    expect(JSON.stringify(frame.lines())).not.toContain(token);
   });
 
   it('is 403 expired once its time is over', async () => {
