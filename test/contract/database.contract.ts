@@ -8,6 +8,7 @@ import { describeLedger } from './database/ledger.ts';
 import { describeLocks } from './database/locks.ts';
 import { describeLongPaths } from './database/long-paths.ts';
 import { describeObjects } from './database/objects.ts';
+import { describeSlots } from './database/slots.ts';
 import { describeTags } from './database/tags.ts';
 import { describeTransactions } from './database/transactions.ts';
 
@@ -32,6 +33,7 @@ export function describeDatabase(kind: DatabaseKind): void {
     describeLocks(db);
     describeAdministered(db);
     describeObjects(db);
+    describeSlots(db);
     describeAttributes(db);
     describeTags(db);
     describeAnswers(db);

@@ -16,6 +16,7 @@ import * as objects from '../../src/db/objects.ts';
 import * as outputs from '../../src/db/outputs.ts';
 import * as runs from '../../src/db/runs.ts';
 import type { Database } from '../../src/db/schema.ts';
+import * as slots from '../../src/db/slots.ts';
 import * as tags from '../../src/db/tags.ts';
 import * as texts from '../../src/db/texts.ts';
 import * as uploads from '../../src/db/uploads.ts';
@@ -91,6 +92,12 @@ const QUESTIONS: Readonly<Record<string, (db: Database) => Promise<unknown>>> = 
   listDays: (db) => meter.listDays(db, metered, { from: '2026-01-01', to: '2026-01-31' }),
   lastDayBefore: (db) => meter.lastDayBefore(db, metered, '2026-01-15'),
   foldDays: (db) => meter.foldDays(db, '2026-01-16', 10),
+  findAnyObject: (db) => objects.findAnyObject(db, 'x'),
+  dueSlots: (db) => slots.dueSlots(db, 5, 10),
+  countDownload: (db) => slots.countDownload(db, 'x'),
+  setVisibility: (db) => slots.setVisibility(db, 't', 'x', 'public'),
+  deleteUnfilled: (db) => slots.deleteUnfilled(db, { tenant: 't', id: 'x' }, 1),
+  markFailed: (db) => slots.markFailed(db, { tenant: 't', id: 'x' }),
   listOrphans: (db) => contents.listOrphans(db, 10),
   findText: (db) => texts.findText(db, text),
   removeTexts: (db) => texts.removeTexts(db, text),
