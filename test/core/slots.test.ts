@@ -37,7 +37,7 @@ function bearerOf(object: ObjectId): Grant {
 }
 
 function fill(one: OneCore, id: ObjectId, text = CONTENT, piece: SlotDelivery['piece'] = null) {
-  const delivery = { body: Readable.from([Buffer.from(text)]), declaredBytes: null, piece };
+  const delivery = { body: Readable.from([Buffer.from(text)]), declaredBytes: null, piece, found: () => undefined };
   return one.core.slots.fill(bearerOf(id), delivery);
 }
 
@@ -208,7 +208,8 @@ for (const kind of DATABASES) {
     it('can be filled by the bearer of their link alone', async () => {
       const id = await reserve(one);
       const body = Readable.from([CONTENT]);
-      const refused = one.core.slots.fill(grantOf(), { body, declaredBytes: null, piece: null });
+      const delivery = { body, declaredBytes: null, piece: null, found: () => undefined };
+      const refused = one.core.slots.fill(grantOf(), delivery);
       expect(await failure(refused)).toMatchObject({ code: 'forbidden' });
       expect(await failure(fill(one, 'no-slot' as ObjectId))).toMatchObject({ code: 'not_found' });
       expect(await statusOf(one, id)).toBe('pending_upload');
