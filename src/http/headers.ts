@@ -20,7 +20,7 @@ export function securityHeaders(): Step {
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED =
   'ETag, Content-Range, Range, Retry-After, Location, Content-Disposition, X-Request-Id, RateLimit, RateLimit-Policy, Sunset, ' +
-  'Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires';
+  'Idempotent-Replayed, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires';
 const PREFLIGHT_SECONDS = 600;
 
 /**
