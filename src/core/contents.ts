@@ -39,7 +39,10 @@ export function openContents({ db, root, locks }: ContentsParts): Contents {
   async function drop(tenant: TenantId, sha256: string, unregister: () => Promise<boolean>): Promise<void> {
     await locks.withPathLock(lock(tenant), [contentPath(sha256)], async (guard) => {
       await guard.check();
-      if (await unregister()) await removeContent(tenant, sha256);
+      if (!(await unregister())) return;
+      // Who has the lock by now may have found the bytes and counts on them. What is left here is swept.
+      await guard.check();
+      await removeContent(tenant, sha256);
     });
   }
 
@@ -81,6 +84,8 @@ export function openContents({ db, root, locks }: ContentsParts): Contents {
         } else {
           await staged.discard();
         }
+        // Who has the lock by now may be about to remove the bytes.
+        await guard.check();
         return register();
       });
     },

@@ -87,7 +87,12 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
 
     async open(grant, id) {
       const object = await get(grant, id);
-      return { object, file: await contents.open(grant.tenant, object.sha256) };
+      try {
+        return { object, file: await contents.open(grant.tenant, object.sha256) };
+      } catch (error) {
+        // Deleted since it was looked up. What it lay under is no name of the client's.
+        throw error instanceof FsError && error.code === 'not_found' ? noObject(id) : error;
+      }
     },
 
     async list(grant, filter, page) {

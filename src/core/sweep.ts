@@ -137,9 +137,13 @@ async function removeExpired({ db, clock, agents, log, metrics }: SweepParts): P
 }
 
 /** Bytes whose last object went while a crash kept them. */
-async function dropOrphans({ db, contents, metrics }: SweepParts): Promise<void> {
+async function dropOrphans({ db, contents, log, metrics }: SweepParts): Promise<void> {
   for (const { tenant, sha256 } of await listOrphans(db, AT_A_TIME)) {
-    if (await contents.dropIfOrphaned(tenant as TenantId, sha256)) metrics.swept('content', 1);
+    try {
+      if (await contents.dropIfOrphaned(tenant as TenantId, sha256)) metrics.swept('content', 1);
+    } catch (error) {
+      log.warn({ err: error, tenant, sha256 }, 'content that no file has could not be removed yet');
+    }
   }
 }
 
