@@ -123,7 +123,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'diff-only-in-edits': ['src/http/diff.ts', 'diff'],
   'archivers-only-in-archive': ['src/core/zip.ts', 'yauzl'],
   'documents-only-in-documents': ['src/core/pdf.ts', 'unpdf'],
-  'processes-only-in-extractor': ['src/core/process.ts', 'node:child_process'],
+  'processes-only-in-texts': ['src/core/process.ts', 'node:child_process'],
   'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
   'thread-pools-in-place': ['src/core/pool.ts', 'piscina'],
   'expressions-in-place': ['src/core/other.ts', 're2js'],

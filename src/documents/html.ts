@@ -1,4 +1,5 @@
 import type { HtmlToTextOptions } from 'html-to-text';
+import { FsError } from '../errors.ts';
 import { decode, encodingByMark } from './encoding.ts';
 import type { DocumentFormat } from './format.ts';
 
@@ -29,7 +30,11 @@ export const HTML: DocumentFormat = {
 
   async open() {
     const { convert } = await import('html-to-text');
-    return (bytes, output) => output.write(convert(decodePage(bytes), OPTIONS));
+    return (bytes, output) => {
+      const page = decodePage(bytes);
+      if (page.includes('\0')) throw new FsError('unsupported', 'the file has NUL in it, so it is no page');
+      output.write(convert(page, OPTIONS));
+    };
   },
 };
 

@@ -213,7 +213,7 @@ const OFFICE: Readonly<Record<string, readonly [format: string, bytes: () => Buf
         ),
       }),
   ],
-  'a thousand slides that are one': [
+  'a hundred thousand slides that are one': [
     'pptx',
     () => {
       const ids = '<p:sldId r:id="r1"/>'.repeat(100_000);

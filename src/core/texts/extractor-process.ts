@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { documentFormat } from '../../documents/formats.ts';
@@ -7,12 +7,13 @@ import { CUT_OFF, PARTIAL, UNREADABLE } from './extractor-exit.ts';
 
 /** Behind the daemon, which answers others meanwhile. */
 const NICENESS = 5;
-/** Of its time, that it reads: what has been read by then is worth having. */
-const TIME_TO_READ = 0.7;
+const LEAST_URGENT = 19;
 
 /** The body of the process that reads one document: its bytes come in by standard input, its text goes out by standard output. */
-async function main([name = '', size = '', maxTextBytes = '', timeMs = '']: readonly string[]): Promise<void> {
-  setPriority(NICENESS);
+async function main([name = '', size = '', maxTextBytes = '', readMs = '']: readonly string[]): Promise<void> {
+  setPriority(Math.min(getPriority() + NICENESS, LEAST_URGENT));
+  // No library has a reason to call anybody.
+  for (const name of ['fetch', 'WebSocket', 'EventSource']) Reflect.deleteProperty(globalThis, name);
   // What libraries have to say goes nowhere, and never among the text.
   globalThis.console = new console.Console(process.stderr);
   const read = await documentFormat(name).open();
@@ -21,7 +22,7 @@ async function main([name = '', size = '', maxTextBytes = '', timeMs = '']: read
   // Of promises that nobody waits for nothing is to be learnt.
   process.on('unhandledRejection', () => undefined);
   process.on('uncaughtException', () => process.exit(UNREADABLE));
-  const output = new TextOutput(Number(maxTextBytes), Number(timeMs) * TIME_TO_READ);
+  const output = new TextOutput(Number(maxTextBytes), Number(readMs));
   try {
     await read(bytes, output);
   } catch {

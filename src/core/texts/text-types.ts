@@ -18,7 +18,8 @@ export interface TextLimits {
   readonly maxBytes: number;
   /** Of text, in UTF-8. */
   readonly maxTextBytes: number;
-  /** From the start of the process on. */
+  /** From the start of the process on: how long it reads, and has what it read by then; and when it is ended. */
+  readonly readMs: number;
   readonly timeMs: number;
   /** Of JavaScript's heap in the process that reads, and of all its memory beyond what Node reserves at its start. */
   readonly heapMiB: number;

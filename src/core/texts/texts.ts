@@ -15,7 +15,7 @@ import type { OpenFile } from '../../tree/tree.ts';
 import type { FileObject } from '../object-types.ts';
 import type { InnerObjects } from '../objects.ts';
 import { type TurnLimits, Turns } from '../turns.ts';
-import { openExtractor } from './extractor.ts';
+import { type Extraction, openExtractor } from './extractor.ts';
 import type { TextLimits, Texts } from './text-types.ts';
 
 export interface TextParts {
@@ -32,9 +32,11 @@ export interface InnerTexts extends Texts {
 }
 
 const MEBIBYTE = 1024 * 1024;
-const LIMITS: TextLimits = {
+/** What a document may take. */
+export const TEXT_LIMITS: TextLimits = {
   maxBytes: 64 * MEBIBYTE,
   maxTextBytes: MEBIBYTE,
+  readMs: 7000,
   timeMs: 10_000,
   heapMiB: 192,
   memoryMiB: 320,
@@ -51,12 +53,11 @@ const TURNS: Omit<TurnLimits, 'atOnce'> = {
 /** What was too costly may have been so because the machine was busy: after an hour it is tried again. */
 const COSTLY_MS = 3_600_000;
 
-const NOTHING: KeptText['text'] = null;
 const inflate = promisify(inflateRaw);
 
 /** Texts of documents, read in processes that are kept within limits; what was read once is kept with the content. */
 export function openTexts(parts: TextParts): InnerTexts {
-  const limits = { ...LIMITS, ...parts.limits };
+  const limits = { ...TEXT_LIMITS, ...parts.limits };
   const extractor = openExtractor(limits);
   const atOnce = Math.min(MAX_PROCESSES, Math.max(MIN_PROCESSES, availableParallelism()));
   const turns = new Turns({ ...TURNS, atOnce });
@@ -80,19 +81,13 @@ export function openTexts(parts: TextParts): InnerTexts {
       const file = await parts.objects.openContent(tenant, object);
       return extractor.extract(format, object.size, file.stream());
     });
-    if (extraction === null) return NOTHING;
+    if (extraction === null) return null;
     if (extraction.kind === 'failed') {
-      const { code, signal } = extraction;
-      parts.log.warn({ tenant, object: object.id, code, signal }, 'a process that reads documents failed');
-      return NOTHING;
+      parts.log.warn({ tenant, object: object.id, how: extraction.how }, 'a process that reads documents failed');
+      return null;
     }
-    const read_at = parts.clock().getTime();
-    if (extraction.kind === 'none') {
-      await keepText(parts.db, key, { text: NOTHING, reason: extraction.reason, read_at });
-      return NOTHING;
-    }
-    const { deflated: text, isWhole } = extraction;
-    await keepText(parts.db, key, { text, reason: isWhole ? null : 'costly', read_at });
+    const { text, reason } = outcomeOf(extraction);
+    await keepText(parts.db, key, { text, reason, read_at: parts.clock().getTime() });
     return text;
   }
 
@@ -117,12 +112,21 @@ export function openTexts(parts: TextParts): InnerTexts {
       if (size > limits.maxBytes) return null;
       const key = { tenant, sha256, format: format.name, version: READING_VERSION };
       const kept = await findText(parts.db, key);
-      const isKnown =
-        kept !== null && !(kept.reason === 'costly' && parts.clock().getTime() > kept.read_at + COSTLY_MS);
-      return textOf(isKnown ? kept.text : await shared(object, format, key), limits);
+      if (kept !== null && isSettled(kept, parts.clock())) return textOf(kept.text, limits);
+      return textOf((await shared(object, format, key)) ?? kept?.text ?? null, limits);
     },
     close: extractor.close,
   };
+}
+
+function outcomeOf(extraction: Exclude<Extraction, { kind: 'failed' }>): Pick<KeptText, 'text' | 'reason'> {
+  if (extraction.kind === 'none') return { text: null, reason: extraction.reason };
+  return { text: extraction.deflated, reason: extraction.isWhole ? null : 'costly' };
+}
+
+/** False where another reading may say more. */
+function isSettled({ reason, read_at }: KeptText, now: Date): boolean {
+  return reason !== 'costly' || now.getTime() < read_at + COSTLY_MS;
 }
 
 /** Reads as much of the file as matters, and closes it. */

@@ -1,0 +1,84 @@
+import { TEXT_LIMITS } from '../../src/core/texts/texts.ts';
+import { documentFormat } from '../../src/documents/formats.ts';
+import { TextOutput } from '../../src/documents/text-output.ts';
+import { HOSTILE_DOCUMENTS, type HostileDocument } from '../support/hostile-documents.ts';
+import { linesOnPage, pdfOf } from '../support/pdf.ts';
+import { type Delay, delayDuring, type Reading, readConfined } from './reading.ts';
+
+const MEBIBYTE = 1024 * 1024;
+const MAX_DELAY_MS = 50;
+/** A process is ended by a signal, and begins while others have the machine. */
+const GRACE_MS = 2000;
+/** What Node has of its own: its program, its libraries, and what is shared with others like it. */
+const NODE_MIB = 100;
+
+const lines = (page: number) =>
+  Array.from({ length: 45 }, (_, n) => `Page ${page}, line ${n}, with words of ordinary length up to its end.`);
+const pages = (count: number, linesOf: (page: number) => readonly string[] = lines): HostileDocument => ({
+  name: `${count} pages`,
+  format: 'pdf',
+  bytes: () => pdfOf(Array.from({ length: count }, (_, page) => linesOnPage(linesOf(page)))),
+});
+
+function show(what: string, { p50, p99, max }: Delay): void {
+  const shown = [p50, p99, max].map((ms) => `${ms.toFixed(1)} ms`);
+  process.stdout.write(`event loop delay, ${what}: p50 ${shown[0]}, p99 ${shown[1]}, max ${shown[2]}\n`);
+}
+
+function showReading({ name, outcome, ms, peakMiB }: Reading): void {
+  process.stdout.write(`${name.padEnd(52)} ${outcome.padEnd(10)} ${Math.round(ms)} ms, ${Math.round(peakMiB)} MiB\n`);
+}
+
+describe('hostile documents', () => {
+  it('cost their limits at most, and the event loop nothing', async () => {
+    const delays: Delay[] = [];
+    const idle = process.memoryUsage().rss;
+    let grown = 0;
+    for (const document of [...HOSTILE_DOCUMENTS, pages(5000), pages(5000, (page) => [`page ${page}`])]) {
+      const bytes = document.bytes();
+      let reading: Reading | null = null;
+      const before = process.memoryUsage().rss;
+      const delay = await delayDuring(async () => {
+        reading = await readConfined(document, bytes);
+      });
+      grown = Math.max(grown, process.memoryUsage().rss - before);
+      delays.push(delay);
+      const { outcome, ms, peakMiB } = reading ?? fail();
+      showReading({ name: `${document.format}: ${document.name}`, outcome, ms, peakMiB });
+      expect(outcome).not.toBe('failed');
+      expect(ms).toBeLessThan(TEXT_LIMITS.timeMs + GRACE_MS);
+      expect(peakMiB).toBeLessThan(TEXT_LIMITS.memoryMiB + NODE_MIB);
+    }
+    const worst = (of: keyof Delay) => Math.max(...delays.map((delay) => delay[of]));
+    show('worst of all documents', { p50: worst('p50'), p99: worst('p99'), max: worst('max') });
+    process.stdout.write(
+      `memory of this process: ${Math.round(grown / MEBIBYTE)} MiB more at most during one document, `,
+    );
+    process.stdout.write(
+      `${Math.round((process.memoryUsage().rss - idle) / MEBIBYTE)} MiB more at the end, documents included\n`,
+    );
+    expect(worst('p99')).toBeLessThan(MAX_DELAY_MS);
+  }, 600_000);
+
+  it('stop everything where they are read in the daemon’s own process', async () => {
+    const [document = fail()] = HOSTILE_DOCUMENTS.filter(({ name }) => name === 'two million brackets');
+    const bytes = document.bytes();
+    const control = await delayDuring(async () => {
+      const read = await documentFormat(document.format).open();
+      await read(bytes, new TextOutput(MEBIBYTE));
+    });
+    show('one of them in this process', control);
+    expect(control.max).toBeGreaterThan(MAX_DELAY_MS);
+  });
+
+  it('and honest ones take their time: a hundred pages', async () => {
+    const document = pages(100);
+    const reading = await readConfined(document, document.bytes());
+    showReading(reading);
+    expect(reading.outcome).toBe('text');
+  });
+});
+
+function fail(): never {
+  throw new Error('nothing was read');
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Readable } from 'node:stream';
+import { type Extraction, openExtractor } from '../../src/core/texts/extractor.ts';
+import { TEXT_LIMITS } from '../../src/core/texts/texts.ts';
+import { documentFormat } from '../../src/documents/formats.ts';
+import type { HostileDocument } from '../support/hostile-documents.ts';
+
+/** How late this process's event loop was, in milliseconds. */
+export interface Delay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** The delay of the event loop while work goes on. */
+export async function delayDuring(work: () => Promise<unknown>): Promise<Delay> {
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  // The first turns begin the measure: without them the first stop would not be seen.
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  await work();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  delay.disable();
+  const ms = (nanoseconds: number) => nanoseconds / 1e6;
+  return { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) };
+}
+
+export interface Reading {
+  readonly name: string;
+  readonly outcome: Extraction['kind'] | 'unreadable' | 'costly';
+  readonly ms: number;
+  /** The most memory that any process of this one was seen to have. */
+  readonly peakMiB: number;
+}
+
+/** Reads a document as the daemon does, and looks at what that takes. */
+export async function readConfined({ name, format }: HostileDocument, bytes: Buffer): Promise<Reading> {
+  const extractor = openExtractor(TEXT_LIMITS);
+  let peakMiB = 0;
+  const timer = setInterval(() => {
+    peakMiB = Math.max(peakMiB, ...childrenMiB());
+  }, 20);
+  const begin = performance.now();
+  try {
+    const extraction = await extractor.extract(documentFormat(format), bytes.length, Readable.from([bytes]));
+    const outcome = extraction.kind === 'none' ? extraction.reason : extraction.kind;
+    return { name, outcome, ms: performance.now() - begin, peakMiB };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function childrenMiB(): readonly number[] {
+  const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  return pids.map((pid) => {
+    try {
+      return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    } catch {
+      // Ended meanwhile.
+      return 0;
+    }
+  });
+}
