@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Actor } from '../../support/actor.ts';
 import type { Answer } from '../../support/client.ts';
@@ -75,6 +76,27 @@ const USAGE: readonly Scenario[] = [
     call: 'GET /v1/usage?userId=u1&agentId=a1',
     status: 200,
     body: expect.objectContaining({ bytes: 5, files: 1, uploads: 1 }),
+  },
+  {
+    name: 'usage.get shows the room that writes under way have reserved, of the tenant and of the agent',
+    before: async (world) => {
+      const { daemon, owner } = world;
+      const { hostname, port } = new URL(daemon.url);
+      const socket = connect(Number(port), hostname);
+      const head = `PUT /agent/a1/filesystem/files/slow?upsert=true&raw=true HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n`;
+      socket.write(`${head}Authorization: Bearer ${daemon.token({ tenant: world.tenant })}\r\n\r\nthe first of it`);
+      const json = { content_type: 'text/plain', expected_file_size: '700' };
+      await owner.does('POST /storage/upload', { json });
+      await until(async () => (await reservedOf(owner)) === 5700, 'the reservations');
+      expect(await reservedOf(owner, '?agentId=a1')).toBe(5000);
+      expect(await reservedOf(owner, '?userId=u1')).toBe(0);
+      socket.destroy();
+      await until(async () => (await reservedOf(owner)) === 700, 'the end of the write');
+      return {};
+    },
+    call: 'GET /v1/usage',
+    status: 200,
+    body: expect.objectContaining({ bytes: 0, files: 0, reserved_bytes: 700, uploads: 0 }),
   },
   {
     name: 'usage.get of somebody nobody has heard of is nothing, also where they were asked about',
@@ -223,6 +245,10 @@ playScenarios('the days of usage', import.meta.url, DAILY);
 
 async function downloadsOf(owner: Actor): Promise<number> {
   return ((await owner.does('GET /v1/usage')).body as { downloads: number }).downloads;
+}
+
+async function reservedOf(owner: Actor, question = ''): Promise<number> {
+  return ((await owner.does(`GET /v1/usage${question}`)).body as { reserved_bytes: number }).reserved_bytes;
 }
 
 async function expectGoldenText({ text }: Answer, name: string): Promise<void> {
