@@ -20,6 +20,7 @@ export async function play(book: Book, dataDir: string): Promise<void> {
   await withObjects(book);
   await withLinks(book);
   await withSlots(book);
+  await withMedia(book);
   await inRuns(book, dataDir);
   await cut(book);
   await refused(book);
@@ -157,6 +158,17 @@ async function withSlots(book: Book): Promise<void> {
   const piece = (range: string) => ({ ...second.headers, 'content-range': `bytes ${range}/8` });
   await book.sends(second.call, { ...whole, raw: '0123', headers: piece('0-3'), status: 308, note: { user: U2 } });
   await book.sends(second.call, { ...whole, raw: '4567', headers: piece('4-7'), status: 200 });
+}
+
+async function withMedia(book: Book): Promise<void> {
+  const form = [{ name: 'file', filename: 'note.txt', value: 'what it says' }];
+  const note = { user: U2 };
+  const sent = { as: { user: U2 }, form, status: 200, note: { ...note, uploads: 1 } };
+  const { body } = await book.sends('POST /media/v1/files/upload', sent);
+  const { file_id: id } = (body as { data: { file_id: string } }).data;
+  await book.sends(`GET /media/v1/files/${id}`, { status: 200, note: { ...note, downloads: 1 } });
+  // Its text is among what is known of it: nothing of the file's bytes is served.
+  await book.sends(`GET /media/v1/files/${id}/info`, { status: 200, note });
 }
 
 async function inRuns(book: Book, dataDir: string): Promise<void> {
