@@ -1,4 +1,15 @@
-import { ACME, at, coreSite, failure, openVolume, pathsOf, put } from '../support/core.ts';
+import {
+  ACME,
+  at,
+  bodyOf,
+  coreSite,
+  failure,
+  grantOf,
+  type OneCore,
+  openVolume,
+  pathsOf,
+  put,
+} from '../support/core.ts';
 import { DATABASES } from '../support/databases.ts';
 
 const KB = 1024;
@@ -36,6 +47,42 @@ for (const kind of DATABASES) {
       await Promise.all([...writers, ...counts]);
       const { drift } = await counting.core.volumes.rescan(ACME, { dryRun: true });
       expect(drift).toEqual({ bytes: 0, files: 0 });
+    });
+
+    it('make and delete files of one content, and leave it where a file has it and nowhere else', async () => {
+      await using site = await coreSite(kind);
+      const cores = [await site.open(SEVERAL), await site.open(SEVERAL)];
+      const [one, other] = cores;
+      if (one === undefined || other === undefined) throw new Error('there are two');
+      await one.core.tenants.admit(ACME);
+      const keep = async ({ core }: OneCore) => {
+        const received = await core.objects.receive(ACME, bodyOf('the same'), { maxBytes: 100 });
+        const nobodys = { userId: null, agentId: null, sessionId: null, purpose: null };
+        return received.keep(grantOf(), { ...nobodys, filename: 'a.txt' });
+      };
+      const home = await one.root.open(['tenants', ACME, 'objects']);
+      const contents = async () => (await pathsOf(home.tree)).filter((path) => !path.endsWith('/'));
+      let last = await keep(one);
+      for (let round = 0; round < 8; round += 1) {
+        const [first, second] = await Promise.all([
+          keep(one),
+          keep(other),
+          other.core.objects.remove(grantOf(), last.id),
+        ]);
+        for (const { id } of [first, second]) {
+          const { file } = await one.core.objects.open(grantOf(), id);
+          expect((await file.bytes(100)).toString()).toBe('the same');
+          await file.close();
+        }
+        const going = round % 2 === 0 ? [one, other] : [one, one];
+        await Promise.all(going.map(({ core }) => core.objects.remove(grantOf(), first.id)));
+        last = second;
+      }
+      expect(await contents()).toHaveLength(1);
+      await Promise.all(cores.map(({ core }) => core.objects.remove(grantOf(), last.id)));
+      expect(await contents()).toEqual([]);
+      expect((await one.core.tenants.get(ACME)).usage).toMatchObject({ bytes: 0, files: 0, reservedBytes: 0 });
+      expect(await one.core.volumes.rescan(ACME, { dryRun: true })).toMatchObject({ drift: { bytes: 0, files: 0 } });
     });
 
     it('move and remove directories that the other writes into, and keep the ledger true', async () => {

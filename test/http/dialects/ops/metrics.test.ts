@@ -89,7 +89,9 @@ describe('ops.metrics', () => {
   it('counts what the sweeper took away', async () => {
     const { owner } = world;
     await owner.makesAgent('a1', { expires_after: 1 });
-    const swept = () => metric(world, 'workspaced_swept_total{kind="agent"}');
-    await until(async () => (await swept()) === 1, 'the sweeping of an expired workspace', 20_000);
+    await owner.uploads('a.txt', 'x', { expires_after: '1' });
+    const swept = (kind: string) => metric(world, `workspaced_swept_total{kind="${kind}"}`);
+    await until(async () => (await swept('agent')) === 1, 'the sweeping of an expired workspace', 20_000);
+    await until(async () => (await swept('object')) === 1, 'the sweeping of an expired file', 20_000);
   });
 });
