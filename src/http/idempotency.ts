@@ -13,7 +13,7 @@ const HEADER = 'idempotency-key';
 const REPLAYED = 'idempotent-replayed';
 const KEY = /^[\x20-\x7e]{1,255}$/;
 // Headers that change what a creating call does.
-const HEEDED = ['content-encoding', 'if-match', 'if-none-match'];
+const HEEDED = ['content-encoding', 'if-match', 'if-none-match', 'upload-length', 'upload-metadata'];
 /** For a body that the call does not take: it is neither read nor compared. */
 const UNREAD: BodyPrint = { hash: '', bytes: 0 };
 /** These speak of the moment or of the credential, not of the request: it may well succeed when it is sent again. */
@@ -59,6 +59,8 @@ async function firstAnswer(work: FirstWork, parts: CallParts): Promise<Reply> {
   try {
     if (known !== null) await work.begin(known);
     const reply = await route.handle(openCall({ ...parts, body }));
+    // A body that came without being wanted.
+    if (known === null && body.print === null) await work.begin(UNREAD);
     // A stream makes nothing, and is not kept.
     if ('json' in reply || 'empty' in reply) await work.keep(JSON.stringify(reply));
     else await work.free();

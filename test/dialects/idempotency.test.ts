@@ -1,7 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { request } from 'node:http';
-import { type Actor, actor } from '../support/actor.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { type Actor, actor, type Sent } from '../support/actor.ts';
 import { startTestDaemon, type TestDaemon } from '../support/daemon.ts';
 import { until } from '../support/wait.ts';
 
@@ -120,6 +123,11 @@ describe('the same request with an Idempotency-Key', () => {
     expect(first.status).toBe(201);
     expect(again.body).toEqual(first.body);
     expect((await admin.does(`GET /admin/tenants/${tenant}/keys`)).body).toMatchObject({ keys: [expect.anything()] });
+    const { key } = first.body as { key: string };
+    expect(key.length).toBeGreaterThan(20);
+    const kept = (await readdir(daemon.dataDir)).filter((name) => name.startsWith('workspaced.db'));
+    expect(kept).toContain('workspaced.db');
+    for (const name of kept) expect((await readFile(join(daemon.dataDir, name))).includes(key)).toBe(false);
   });
 });
 
@@ -128,15 +136,17 @@ describe('a key that was used', () => {
     const ann = somebody();
     await ann.makesAgent('a1');
     expect((await ann.does('POST /v1/files', { json: text('one'), headers: keyed('k') })).status).toBe(201);
-    const others: readonly (readonly [string, object])[] = [
+    const others: readonly (readonly [string, Sent])[] = [
       ['POST /v1/files', { json: text('two') }],
       ['POST /v1/files', { json: { ...text('one'), padding: 'x'.repeat(2_000_000) } }],
       ['POST /v1/files?x=1', { json: text('one') }],
       ['POST /agent', { json: text('one') }],
       ['POST /v1/files', {}],
+      ['POST /v1/files', { json: text('one'), headers: { 'if-none-match': '*' } }],
+      ['POST /v1/files', { json: text('one'), headers: { 'content-type': 'application/x+json' } }],
     ];
     for (const [call, sent] of others) {
-      const answer = await ann.does(call, { ...sent, headers: keyed('k') });
+      const answer = await ann.does(call, { ...sent, headers: keyed('k', sent.headers) });
       expect([answer.status, answer.body]).toEqual([409, expect.objectContaining({ code: 'conflict' })]);
       expect(answer.headers['retry-after']).toBeUndefined();
     }
@@ -169,8 +179,16 @@ describe('a key that was used', () => {
       expect([answer.status, answer.body]).toEqual([400, expect.objectContaining({ code: 'invalid_request' })]);
     }
     expect((await ann.does('POST /v1/files', { json: text('x'), headers: keyed('y'.repeat(255)) })).status).toBe(201);
-    const answer = await fetch(`${daemon.url}/v1/files`, { headers: { 'idempotency-key': '' } });
-    expect(answer.status).toBe(401);
+    const twice = request(`${daemon.url}/v1/files`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${daemon.token({ tenant: 'acme' })}`, 'idempotency-key': ['a', 'b'] },
+    });
+    twice.end();
+    const [answer] = (await once(twice, 'response')) as [IncomingMessage];
+    expect([answer.statusCode, await json(answer)]).toEqual([
+      400,
+      expect.objectContaining({ code: 'invalid_request' }),
+    ]);
   });
 });
 
