@@ -7,6 +7,7 @@ export type TenantId = string & { readonly __tenantId: true };
 export type AgentId = string & { readonly __agentId: true };
 export type ObjectId = string & { readonly __objectId: true };
 export type RunId = string & { readonly __runId: true };
+export type UploadId = string & { readonly __uploadId: true };
 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const AGENT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
@@ -40,6 +41,12 @@ export function parseRunId(text: string): RunId {
   return text as RunId;
 }
 
+/** @throws not_found */
+export function parseUploadId(text: string): UploadId {
+  if (!OPAQUE.test(text)) throw new FsError('not_found', 'no upload has this id');
+  return text as UploadId;
+}
+
 /** Ordered by time of making, so newest-first lists can be paged by id. */
 export function makeObjectId(): ObjectId {
   return `file_${uuidv7().replaceAll('-', '')}` as ObjectId;
@@ -52,6 +59,10 @@ export function makeSlotId(): ObjectId {
 
 export function makeRunId(): RunId {
   return `run_${uuidv7().replaceAll('-', '')}` as RunId;
+}
+
+export function makeUploadId(): UploadId {
+  return `upload_${uuidv7().replaceAll('-', '')}` as UploadId;
 }
 
 export function makeAgentId(): AgentId {

@@ -25,7 +25,7 @@ export function workspacePart(agent: AgentId): string {
 }
 
 /** The volume an account belongs to; null for objects and for the tenant as a whole. */
-function volumeOf({ tenant, part }: Account): VolumeRef | null {
+export function volumeOf({ tenant, part }: Account): VolumeRef | null {
   if (part === 'store') return { kind: 'store', tenant };
   if (!part.startsWith(WORKSPACE)) return null;
   // The part was made by workspacePart, so what follows the prefix is an agent id.

@@ -81,12 +81,13 @@ export function openContents({ db, root, locks }: ContentsParts): Contents {
           await tree.mkdir(parentOf(path));
           await tree.place(path, staged, 'create');
           await tree.flush([parentOf(path)]);
-        } else {
-          await staged.discard();
         }
         // Who has the lock by now may be about to remove the bytes.
         await guard.check();
-        return register();
+        const registered = await register();
+        // The same bytes were there already. Only now can these go without a loss, whatever happens.
+        await staged.discard();
+        return registered;
       });
     },
 

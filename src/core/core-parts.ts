@@ -27,7 +27,7 @@ export interface CoreMetrics {
   /** The end of a run was captured: it has this many outputs. */
   capture(seconds: number, files: number): void;
   /** Things went because their time was over, or the process that owned them. */
-  swept(kind: 'agent' | 'content' | 'lock' | 'object' | 'slot' | 'staging', count: number): void;
+  swept(kind: 'agent' | 'content' | 'lock' | 'object' | 'slot' | 'staging' | 'upload', count: number): void;
   /** Attempts to tell webhooks that came to this; `lost` are events that are not tried again. */
   announced(outcome: 'received' | 'failed' | 'lost', count: number): void;
 }

@@ -9,6 +9,7 @@ import type { Searches } from './search/search-types.ts';
 import type { Slots } from './slot-types.ts';
 import type { Agents, Keys, Tenants } from './tenancy-types.ts';
 import type { Texts } from './texts/text-types.ts';
+import type { Uploads } from './uploads/upload-types.ts';
 import type { Attributes, Volumes } from './volume-types.ts';
 import type { Webhooks } from './webhooks/webhook-types.ts';
 
@@ -24,6 +25,7 @@ export type * from './search/search-types.ts';
 export type * from './slot-types.ts';
 export type * from './tenancy-types.ts';
 export type * from './texts/text-types.ts';
+export type * from './uploads/upload-types.ts';
 export type * from './volume-types.ts';
 export type * from './webhooks/webhook-types.ts';
 
@@ -39,6 +41,7 @@ export interface Core {
   readonly objects: Objects;
   readonly texts: Texts;
   readonly slots: Slots;
+  readonly uploads: Uploads;
   readonly runs: Runs;
   readonly searches: Searches;
   readonly changes: Changes;

@@ -29,8 +29,14 @@ export interface CopyParts {
 
 /** Objects made by the daemon itself. Each is charged at its logical size, also where its content is kept once for several. */
 export interface Copies {
-  /** Makes an object of staged bytes that the room covers, and ends the room. */
-  register(tenant: TenantId, staged: Staged, room: Reservation, meta: ObjectMeta): Promise<FileObject>;
+  /** Makes an object of staged bytes that the room covers, and ends the room. `also` joins the transaction. */
+  register(
+    tenant: TenantId,
+    staged: Staged,
+    room: Reservation,
+    meta: ObjectMeta,
+    also?: (transaction: Database, id: ObjectId) => Promise<void>,
+  ): Promise<FileObject>;
   keepCopy(tenant: TenantId, source: OpenFile, meta: ObjectMeta): Promise<FileObject>;
   replaceCopy(tenant: TenantId, id: ObjectId, source: OpenFile): Promise<FileObject>;
 }
@@ -42,16 +48,18 @@ export function openCopies(parts: CopyParts): Copies {
     return detectMediaType(await contents.open(tenant, staged.sha256), known);
   }
 
-  async function register(tenant: TenantId, staged: Staged, room: Reservation, meta: ObjectMeta): Promise<FileObject> {
+  async function register(...[tenant, staged, room, meta, also]: Parameters<Copies['register']>): Promise<FileObject> {
     return contents.keep(tenant, staged, async () => {
       const mimeType =
         meta.mimeType ?? (await detect(tenant, staged, { name: meta.filename, declared: meta.declaredType }));
       const row = newRow(tenant, staged, { ...meta, mimeType }, parts.clock());
+      const object = toObject(row);
       await room.settle({ bytes: staged.size, files: 1 }, async (transaction) => {
         await rows.insertObject(transaction, row);
         await parts.announce(transaction, tenant, 'file.created', () => aboutFile(row));
+        await also?.(transaction, object.id);
       });
-      return toObject(row);
+      return object;
     });
   }
 

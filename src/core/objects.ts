@@ -46,6 +46,7 @@ export interface ObjectsParts {
 /** What core itself asks of objects besides what clients may: the daemon's own copies in and out. */
 export interface InnerObjects extends Objects {
   find(tenant: TenantId, id: ObjectId): Promise<FileObject | null>;
+  register: Copies['register'];
   openContent(tenant: TenantId, object: FileObject): Promise<OpenFile>;
   /** A new object with a copy of the file; closes it. @throws quota_exceeded, conflict when it changed meanwhile */
   keepCopy(tenant: TenantId, source: OpenFile, meta: ObjectMeta): Promise<FileObject>;

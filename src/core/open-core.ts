@@ -28,6 +28,7 @@ import { type InnerSlots, openSlots } from './slots.ts';
 import { openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { type InnerTexts, openTexts } from './texts/texts.ts';
+import { type InnerUploads, openUploads } from './uploads/uploads.ts';
 import { openVolumes } from './volumes.ts';
 import { openWatches, type Watches } from './watches.ts';
 import { type Announce, announcer } from './webhooks/announcer.ts';
@@ -45,6 +46,7 @@ export interface InnerCore extends Core {
   readonly searches: InnerSearches;
   readonly texts: InnerTexts;
   readonly slots: InnerSlots;
+  readonly uploads: InnerUploads;
   /** Everything that time alone causes, now: the burial of dead processes, run time-outs, the clearing of staging. */
   sweep(): Promise<void>;
   /** Directories that this process watches at this moment. */
@@ -111,6 +113,9 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const runs = openRuns({
     ...{ db, clock, instance, volumes, objects, agents, locks, log, metrics, news, watches, announce },
   });
+  const uploads = openUploads({
+    ...{ db, root, clock, instance, log, metrics, quota, news, agents, volumes, contents, objects, onKept },
+  });
   const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({
     ...{ db, root, clock, abandonRun, defaults, autocreate, announce },
@@ -121,7 +126,21 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const imports = openImports({ volumes, web: parts.web });
   const changes = openChanges({ db, clock, volumes, feeds });
   return {
-    ...{ tenants, agents, volumes, attributes, imports, objects, texts, runs, slots, searches, changes, contents },
+    ...{
+      tenants,
+      agents,
+      volumes,
+      attributes,
+      imports,
+      objects,
+      texts,
+      runs,
+      slots,
+      uploads,
+      searches,
+      changes,
+      contents,
+    },
     ...openApart(parts, ground),
   };
 }
@@ -163,6 +182,7 @@ export async function openCore(parts: CoreParts): Promise<InnerCore> {
       { what: 'slots', work: slots.sweep },
       expiredObjects({ db, clock, log, metrics, objects }),
       { what: 'days of usage', work: () => foldOldDays({ db, clock }) },
+      { what: 'uploads', work: nouns.uploads.sweep },
     ],
   });
 

@@ -28,6 +28,8 @@ export interface Landing {
 interface PlaceOptions {
   readonly journal?: PlacementJournal | undefined;
   readonly also?: Also | undefined;
+  /** What is placed stays there where a later step fails: its owner goes on from that. */
+  readonly stays?: boolean | undefined;
 }
 
 interface Plan {
@@ -48,14 +50,14 @@ export async function placeAll(
   parts: VolumeParts,
   room: Reservation,
   landings: readonly Landing[],
-  { journal, also }: PlaceOptions = {},
+  { journal, also, stays }: PlaceOptions = {},
 ): Promise<readonly Placed[]> {
   demandDistinct(landings);
   await parts.home.staging.flush(landings.map((landing) => landing.staged));
   const paths = landings.map((landing) => landing.path);
   return parts.quota.afterRecount(parts.account, () =>
     parts.locks.withPathLock(parts.lock, paths, (guard) =>
-      placeHeld({ parts, room, guard }, landings, { journal, also }),
+      placeHeld({ parts, room, guard }, landings, { journal, also, stays }),
     ),
   );
 }
@@ -71,13 +73,13 @@ interface Held {
 export async function placeHeld(
   { parts, room, guard }: Held,
   landings: readonly Landing[],
-  { journal, also }: PlaceOptions = {},
+  { journal, also, stays = journal !== undefined }: PlaceOptions = {},
 ): Promise<readonly Placed[]> {
   const plan = await makePlan(parts, landings, journal);
   await room.cover(needOf(landings, plan), 'exact');
   await guard.check();
   await journal?.record(stepsOf(landings, plan));
-  return carryOut({ parts, room, landings, plan, journalled: journal !== undefined, also });
+  return carryOut({ parts, room, landings, plan, stays, also });
 }
 
 function demandDistinct(landings: readonly Landing[]): void {
@@ -161,12 +163,13 @@ interface Work {
   readonly room: Reservation;
   readonly landings: readonly Landing[];
   readonly plan: Plan;
-  readonly journalled: boolean;
+  /** Whether others undo what fails, such as the owner of a journal. */
+  readonly stays: boolean;
   readonly also: Also | undefined;
 }
 
 async function carryOut(work: Work): Promise<readonly Placed[]> {
-  const { parts, room, landings, plan, journalled } = work;
+  const { parts, room, landings, plan } = work;
   const { tree } = parts.home;
   const made = await makeParents(tree, plan.parents);
   const placed: Placed[] = [];
@@ -178,15 +181,15 @@ async function carryOut(work: Work): Promise<readonly Placed[]> {
     }
     await tree.flush(parentsOf(landings));
   } catch (error) {
-    // What a journal has in hand is undone by its owner, and charged until then.
-    const stays = journalled ? placed : await undo(work, placed);
-    if (!journalled) await removeParents(tree, made);
-    const parents = journalled ? made : [];
-    await settleAndTell(parts, room, actualOf(landings, stays, parents.length), toldOf(stays, parents));
+    // What others have in hand is undone by them, and charged until then.
+    const left = work.stays ? placed : await undo(work, placed);
+    if (!work.stays) await removeParents(tree, made);
+    const parents = work.stays ? made : [];
+    await settleAndTell(parts, room, actualOf(landings, left, parents.length), toldOf(left, parents));
     throw error;
   }
   await settleAndTell(parts, room, actualOf(landings, placed, made.length), toldOf(placed, made), work.also);
-  if (!journalled) await forgetAsides(work);
+  if (!work.stays) await forgetAsides(work);
   return placed;
 }
 

@@ -36,6 +36,8 @@ export interface VolumesParts {
 /** What core itself asks of volumes besides the door. */
 export interface InnerVolumes extends Volumes {
   home(ref: VolumeRef): Promise<Home>;
+  /** What a volume that is there is made of, for what the daemon itself places in it. */
+  parts(ref: VolumeRef): Promise<VolumeParts>;
   recount(ref: VolumeRef): Promise<Recounted>;
   /** Forgets what is remembered of a volume that was removed. */
   forget(ref: VolumeRef): void;
@@ -74,6 +76,7 @@ export function openVolumes(parts: VolumesParts): InnerVolumes {
     open,
     rescan: (tenant: TenantId, options): Promise<Rescan> => parts.recounts.rescan(tenant, options),
     home,
+    parts: async (ref) => partsOf({ ...parts, assemblies }, ref, await home(ref)),
     recount: (ref) => parts.recounts.recount(accountOf(ref)),
     forget: (ref) => {
       known.delete(lockName(accountOf(ref)));

@@ -5,6 +5,7 @@ import { removeFeed } from './changes.ts';
 import { removeObjectsOf } from './objects.ts';
 import type { Database } from './schema.ts';
 import { inTransaction } from './transaction.ts';
+import { removeUploadsOf } from './uploads.ts';
 import { removeAccount, removeAccounts } from './usage.ts';
 
 /** Removes every row about a workspace, its runs included; objects captured from it stay. False where there was none. */
@@ -26,6 +27,7 @@ export async function retireWorkspaceRows(db: Database, tenant: string, agent: s
       await tx.deleteFrom(table).where('tenant', '=', tenant).where('agent', '=', agent).execute();
     }
     await deleteAttributes(tx, { tenant, part }, '');
+    await removeUploadsOf(tx, { tenant, part });
     await removeAccount(tx, { tenant, part });
     await removeFeed(tx, { tenant, part });
     return deleteAgent(tx, tenant, agent);
@@ -45,7 +47,7 @@ export async function removeTenantRows(db: Database, tenant: string): Promise<vo
     await removeObjectsOf(tx, tenant);
     await removeAccounts(tx, tenant);
     await removeAnswersOf(tx, tenant);
-    for (const table of ['feeds', 'changes', 'watches', 'meter', 'webhooks', 'announcements'] as const) {
+    for (const table of ['uploads', 'feeds', 'changes', 'watches', 'meter', 'webhooks', 'announcements'] as const) {
       await tx.deleteFrom(table).where('tenant', '=', tenant).execute();
     }
   });

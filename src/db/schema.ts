@@ -18,6 +18,7 @@ export interface Schema {
   locks: LockRow;
   objects: ObjectRow;
   contents: ContentRow;
+  uploads: UploadRow;
   texts: TextRow;
   attributes: AttributeRow;
   tags: TagRow;
@@ -175,6 +176,35 @@ export interface TextRow {
   /** Why there is none, or not all of it; null where it is whole. */
   reason: 'unreadable' | 'costly' | null;
   read_at: number;
+}
+
+/** A file that arrives in several goes: its bytes are a partial file in the staging of its part, its room a row of `holds`. */
+export interface UploadRow {
+  id: string;
+  tenant: string;
+  /** What it is charged to, and where it finishes; as in usage. */
+  part: string;
+  /** Where in a volume it finishes (pathKey); null for an object. */
+  path: string | null;
+  /** JSON of what the object is to be made with; null for a path of a volume. */
+  meta: string | null;
+  /** What the client said of it, word for word. */
+  metadata: string;
+  length: number;
+  /** How many bytes are there and survive a power cut. */
+  received: number;
+  /** `whole`: all bytes are there. `placing`: being put in place. `kept`: the object is made. `done`: it has finished. */
+  status: 'open' | 'whole' | 'placing' | 'kept' | 'done';
+  /** Of an object's content, once it is being placed: the upload holds a reference to it until the object does. */
+  sha256: string | null;
+  object_id: string | null;
+  /** 1 while another process waits for whoever works on it to let go. */
+  wanted: number;
+  created_at: number;
+  /** A while after the last byte: then it goes, or is forgotten where it is done. */
+  expires_at: number;
+  /** When the sweeper is to put it in place where nobody else did; null while bytes are missing, and when it is done. */
+  settle_at: number | null;
 }
 
 /** What a client says of a path: tags and custom metadata. `part` as in usage. */

@@ -3,6 +3,7 @@ import { tables } from './0001-tables.ts';
 import { changes } from './0002-changes.ts';
 import { tags } from './0003-tags.ts';
 import { objects } from './0004-objects.ts';
+import { uploads } from './0005-uploads.ts';
 import { texts } from './0006-texts.ts';
 import { meter } from './0007-meter.ts';
 import { webhooks } from './0008-webhooks.ts';
@@ -15,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   changes,
   tags,
   objects,
+  uploads,
   texts,
   meter,
   webhooks,
