@@ -79,6 +79,7 @@ module.exports = {
       '^src/core/search/searches\\.ts$',
       '^src/tree/small-files\\.ts$',
     ]),
+    confined('tus-only-in-uploads', packages('@tus/server'), ['^src/http/dialects/uploads/tus\\.ts$']),
     confined('expressions-in-place', packages('re2js'), ['^src/core/search/line-expression\\.ts$']),
     confined('csv-in-place', packages('csv-stringify'), ['^src/http/dialects/usage/wire\\.ts$']),
     confined('jwt-only-in-auth', packages('jsonwebtoken', 'jwks-rsa'), ['^src/auth/']),

@@ -22,6 +22,7 @@ export const ERROR_CODES = [
   'run_live',
   'pending_upload',
   'precondition_failed',
+  'checksum_mismatch',
   'too_large',
   'unsupported',
   'range_not_satisfiable',

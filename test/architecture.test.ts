@@ -126,6 +126,7 @@ const BREACHES: Readonly<Record<string, readonly [file: string, imports: string]
   'processes-only-in-texts': ['src/core/process.ts', 'node:child_process'],
   'calls-out-only-in-web': ['src/core/calls.ts', 'undici'],
   'thread-pools-in-place': ['src/core/pool.ts', 'piscina'],
+  'tus-only-in-uploads': ['src/http/dialects/store/tus.ts', '@tus/server'],
   'expressions-in-place': ['src/core/other.ts', 're2js'],
   'jwt-only-in-auth': ['src/http/token.ts', 'jsonwebtoken'],
 };

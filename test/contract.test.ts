@@ -28,6 +28,7 @@ const CALLS = `
   filesystem.removeDirectory filesystem.copy filesystem.move filesystem.batch filesystem.fetch filesystem.metadata filesystem.setMetadata
   filesystem.search
   slots.create slots.put slots.download slots.list slots.update slots.delete
+  uploads.options uploads.create uploads.head uploads.get uploads.patch uploads.terminate
   files.create files.list files.get files.content files.url files.delete files.signed
   media.upload media.get media.info media.url media.config
   agents.create agents.list agents.get agents.delete agents.mount
@@ -105,8 +106,9 @@ describe('the wire contract', () => {
     expect(marked.filter(({ route }) => route.method !== 'POST')).toEqual([]);
   });
 
-  it('asks for a scope on every route but signed links', () => {
+  it('asks for a scope on every route but signed links and uploads, whose target decides', () => {
     const open = routes.filter(({ route }) => !route.access.includes(':') && route.access !== 'admin');
-    expect(open.map(({ route }) => route.name)).toEqual(['files.signed', 'slots.put']);
+    const uploads = ['options', 'create', 'head', 'get', 'patch', 'terminate'].map((verb) => `uploads.${verb}`);
+    expect(open.map(({ route }) => route.name)).toEqual(['files.signed', 'slots.put', ...uploads]);
   });
 });

@@ -6,10 +6,13 @@ import type { Staged } from '../tree/staging.ts';
 import type { OpenFile } from '../tree/tree.ts';
 import type { Tally } from './tally.ts';
 
-export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
 
-/** What a route needs: a scope, a signed link, nothing (public), or the metrics token / loopback. */
-export type Access = Scope | 'signed' | 'public' | 'metrics';
+/**
+ * What a route needs: a scope, any credential where what it is about decides on the scope, a signed link, nothing (public), or
+ * the metrics token / loopback.
+ */
+export type Access = Scope | 'credential' | 'signed' | 'public' | 'metrics';
 
 /** One row of the program's surface. The server routes by it; OpenAPI, the docs and the collision test are made from it. */
 export interface Route {

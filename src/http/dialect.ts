@@ -19,6 +19,8 @@ export interface Dialect {
   readonly statuses?: (route: string) => Partial<Record<ErrorCode, number>> | undefined;
   /** The body of an error in this API's own shape, where it has one; problem+json otherwise. */
   readonly errorBody?: (error: FsError) => unknown;
+  /** Headers in lower case that this API demands of every answer, errors too. */
+  readonly errorHeaders?: Readonly<Record<string, string>>;
   /** What a page of this dialect loads. */
   readonly assets?: readonly Asset[];
 }

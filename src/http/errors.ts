@@ -22,6 +22,8 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   run_live: 409,
   pending_upload: 409,
   precondition_failed: 412,
+  // The number that the tus protocol has for it.
+  checksum_mismatch: 460,
   too_large: 413,
   unsupported: 415,
   range_not_satisfiable: 416,
@@ -50,6 +52,7 @@ const TITLE: Readonly<Record<ErrorCode, string>> = {
   run_live: 'A run is live',
   pending_upload: 'Upload pending',
   precondition_failed: 'Precondition failed',
+  checksum_mismatch: 'Checksum mismatch',
   too_large: 'Too large',
   unsupported: 'Unsupported media type',
   range_not_satisfiable: 'Range not satisfiable',
@@ -91,7 +94,7 @@ export function problemOf(error: FsError, status: number): Readonly<Record<strin
 export function errorReply(error: FsError, dialect: Dialect | null, route: string | null): ErrorReply {
   const own = route === null ? undefined : dialect?.statuses?.(route)?.[error.code];
   const status = own ?? HTTP_STATUS[error.code];
-  const headers: Record<string, string> = { 'cache-control': 'no-store' };
+  const headers: Record<string, string> = { 'cache-control': 'no-store', ...dialect?.errorHeaders };
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   const retryAfter = error.detail.retryAfterSeconds;
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfter)));

@@ -20,7 +20,8 @@ export function securityHeaders(): Step {
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED =
   'ETag, Content-Range, Range, Retry-After, Location, Content-Disposition, X-Request-Id, RateLimit, RateLimit-Policy, Sunset, ' +
-  'Idempotent-Replayed, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires';
+  'Idempotent-Replayed, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Checksum-Algorithm, Upload-Offset, ' +
+  'Upload-Length, Upload-Metadata, Upload-Expires, Upload-Result';
 const PREFLIGHT_SECONDS = 600;
 
 /**

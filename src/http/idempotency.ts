@@ -114,7 +114,7 @@ const kept = z.union([
   z.object({
     status: z.number(),
     headers: z.record(z.string(), z.string()).optional(),
-    json: z.unknown(),
+    json: z.unknown().optional(),
     empty: z.literal(true).optional(),
   }),
 ]);

@@ -47,6 +47,7 @@ const METHOD: Readonly<Record<Method, RouteConfig['method']>> = {
   PUT: 'put',
   PATCH: 'patch',
   DELETE: 'delete',
+  OPTIONS: 'options',
 };
 
 /**
@@ -140,6 +141,7 @@ function responsesOf(route: Route): Responses {
 
 function accessWords(access: Access): string {
   if (access === 'public') return 'Needs no credential.';
+  if (access === 'credential') return 'Needs the scope to write what it is about.';
   if (access === 'signed') return 'Needs the signature in its URL, and no other credential.';
   if (access === 'metrics') return 'Needs the token for metrics; without one set, it answers this machine alone.';
   return `Needs the scope \`${access}\`.`;

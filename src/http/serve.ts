@@ -120,7 +120,15 @@ function routesOf(frame: Frame): RequestHandler {
   return router;
 }
 
-const METHOD = { GET: 'get', HEAD: 'head', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const;
+const METHOD = {
+  GET: 'get',
+  HEAD: 'head',
+  POST: 'post',
+  PUT: 'put',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  OPTIONS: 'options',
+} as const;
 
 async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res: Response): Promise<void> {
   const { route } = mounted;

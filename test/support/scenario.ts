@@ -198,7 +198,7 @@ function steadied(world: World, value: unknown): unknown {
     .replace(/^\d{4}-\d\d-\d\d$/, '<day>')
     .replace(/^"[0-9a-f.:-]{16,}"$/, '<etag>')
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/g, '<uuid>')
-    .replace(/\b(file|run|agent|key|wsk|evt)_[A-Za-z0-9_-]{16,}/g, '<$1 id>')
+    .replace(/\b(file|run|agent|key|wsk|evt|upload)_[A-Za-z0-9_-]{16,}/g, '<$1 id>')
     .replace(/token=[\w.-]+/, 'token=<token>')
     .replaceAll(world.daemon.url, '<url>')
     .replaceAll(world.daemon.dataDir, '<data>')

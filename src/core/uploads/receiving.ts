@@ -114,7 +114,7 @@ class Checking {
     const found = this.#hash.digest();
     if (found.length === digest.length && timingSafeEqual(found, digest)) return;
     throw new FsError(
-      'precondition_failed',
+      'checksum_mismatch',
       `the ${algorithm} of what arrived is not the one that was sent with it; nothing of this part was kept, send it again`,
     );
   }

@@ -34,10 +34,8 @@ export interface Upload {
   readonly expiresAt: Date;
 }
 
-export const CHECKSUM_ALGORITHMS = ['sha256', 'sha1', 'md5'] as const;
-
 export interface Checksum {
-  readonly algorithm: (typeof CHECKSUM_ALGORITHMS)[number];
+  readonly algorithm: 'sha256' | 'sha1' | 'md5';
   readonly digest: Buffer;
 }
 
@@ -67,7 +65,7 @@ export interface Uploads {
   /**
    * Appends, and with the last byte puts the file in place: when this resolves it is there, durably. Of a body that breaks
    * off, what came is kept. Where only the placing is refused, the upload stays whole, to be placed by a later call.
-   * @throws conflict for an offset that is not where it goes on, too_large, precondition_failed for a checksum that does not fit,
+   * @throws conflict for an offset that is not where it goes on, too_large, checksum_mismatch for a checksum that does not fit,
    * expired; what placing a file there throws
    */
   append(grant: Grant, id: UploadId, part: UploadPart): Promise<Upload>;

@@ -8,6 +8,7 @@ import { mediaDialect } from './media/routes.ts';
 import type { DocumentHandling } from './media/wire.ts';
 import { slotsDialect } from './slots/routes.ts';
 import { storeDialect } from './store/routes.ts';
+import { uploadsDialect } from './uploads/routes.ts';
 import { usageDialect } from './usage/routes.ts';
 import { webhooksDialect } from './webhooks/routes.ts';
 
@@ -42,6 +43,11 @@ export function allDialects(options: DialectOptions): readonly Dialect[] {
       signedUrls: options.mediaSignedUrls,
       documentHandling: options.mediaDocumentHandling,
       clock: options.clock,
+    }),
+    uploadsDialect({
+      store: options.storeMaxFileBytes,
+      workspace: options.workspaceMaxFileBytes,
+      file: options.filesMaxFileBytes,
     }),
     agentsDialect(),
     usageDialect(),

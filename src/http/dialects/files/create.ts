@@ -1,15 +1,13 @@
 import { Readable } from 'node:stream';
 import type { z } from 'zod';
-import type { Grant } from '../../../auth/grant.ts';
-import type { Core, FileObject, ObjectMeta } from '../../../core/core.ts';
-import { FsError } from '../../../errors.ts';
-import { type AgentId, parseAgentId } from '../../../ids.ts';
+import type { Core, FileObject } from '../../../core/core.ts';
 import type { Call, Form, Route } from '../../call.ts';
 import { validate } from '../../decode.ts';
 import { decodeContent } from '../../verbs/content.ts';
+import { type FileFields, fileFields, metaOf } from '../../verbs/file-fields.ts';
 import { partName, withFormFile } from '../../verbs/form-file.ts';
 import { sunsetOf } from '../../verbs/object-bytes.ts';
-import { createBody, encodeFile, type FileFields, fileFields, fileObject } from './wire.ts';
+import { createBody, encodeFile, fileObject } from './wire.ts';
 
 export function createRoute(core: Core, maxFileBytes: number): Route {
   return {
@@ -67,41 +65,4 @@ function fieldsOf(form: Form): FileFields {
   const sent = Object.entries(form.fields).filter(([, text]) => text !== '');
   const named = { ...(filename === null ? {} : { filename }), ...Object.fromEntries(sent) };
   return validate(fileFields, named, 'field') as FileFields;
-}
-
-function metaOf(fields: FileFields, grant: Grant): ObjectMeta {
-  return {
-    filename: fields.filename ?? null,
-    purpose: purposeFor(fields, grant),
-    userId: userFor(fields, grant),
-    agentId: agentFor(fields, grant),
-    sessionId: fields.session_id ?? null,
-    expiresAfterSeconds: fields.expires_after ?? null,
-  };
-}
-
-/** @throws forbidden: what an agent makes becomes `agent_output` by capture alone */
-function purposeFor(fields: FileFields, grant: Grant): ObjectMeta['purpose'] {
-  if (grant.agent === null || fields.purpose !== 'agent_output') return fields.purpose;
-  throw new FsError(
-    'forbidden',
-    'a credential bound to an agent may not make agent_output; the finish of its run does',
-  );
-}
-
-/** @throws forbidden for another user than the credential's, invalid_request where there is none to know */
-function userFor(fields: FileFields, grant: Grant): string | null {
-  const userId = fields.user_id ?? grant.user;
-  if (grant.user !== null && userId !== grant.user) {
-    throw new FsError('forbidden', 'this credential is bound to one user and makes files for no other');
-  }
-  if (userId !== null || grant.agent !== null) return userId;
-  throw new FsError('invalid_request', 'the field "userId" is missing: say whose file it is');
-}
-
-/** @throws forbidden for another agent than the credential's */
-function agentFor(fields: FileFields, grant: Grant): AgentId | null {
-  const agent = fields.agent_id === undefined ? grant.agent : parseAgentId(fields.agent_id);
-  if (grant.agent === null || agent === grant.agent) return agent;
-  throw new FsError('forbidden', 'this credential is bound to one agent and makes files for no other');
 }

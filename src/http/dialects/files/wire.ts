@@ -1,46 +1,22 @@
 import { z } from 'zod';
-import type { FileObject, ObjectFilter, PageOf, Purpose } from '../../../core/core.ts';
+import type { FileObject, ObjectFilter, PageOf } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { parseAgentId, parseRunId } from '../../../ids.ts';
 import { display } from '../../../tree/path.ts';
-import { duration, parseDuration } from '../../verbs/durations.ts';
-import { fileName, pageQuery, timestamp } from '../../verbs/shapes.ts';
+import { parseDuration } from '../../verbs/durations.ts';
+import { fileFields, purpose, shortName } from '../../verbs/file-fields.ts';
+import { pageQuery, timestamp } from '../../verbs/shapes.ts';
 
-const PURPOSES = ['agent_input', 'agent_output', 'knowledge'] as const satisfies readonly Purpose[];
 const DEFAULT_TTL_SECONDS = 3600;
 const MAX_TTL_SECONDS = 7 * 24 * 3600;
-const MAX_KEPT_SECONDS = 3660 * 24 * 3600;
-const CONTROL = /\p{Cc}/u;
-
-const name = (what: string) =>
-  z
-    .string()
-    .min(1)
-    .max(256)
-    .refine((text) => !CONTROL.test(text), { error: `${what} may not contain control characters` });
-
-const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` or `knowledge`.');
-
-/** What a file is made with besides its bytes: form fields and JSON fields alike, in snake_case. */
-export const fileFields = z.object({
-  filename: fileName.optional().describe('By default the name that the part carries.'),
-  user_id: name('it').optional().describe('The end user whose file it is.').meta({ example: 'user_42' }),
-  purpose: purpose.default('agent_input'),
-  agent_id: z.string().optional().describe('Only for this agent.'),
-  session_id: name('it').optional().describe('Only for this session.'),
-  expires_after: duration(MAX_KEPT_SECONDS)
-    .optional()
-    .describe('When it is removed, counted from now: seconds, or 12h, 7d. The answer says when, in `Sunset`.'),
-});
-export type FileFields = z.infer<typeof fileFields>;
 
 export const createBody = fileFields.extend({ content: z.string().describe('The bytes as base64.') });
 
 export const listQuery = z.object({
-  userId: name('it').optional(),
+  userId: shortName('it').optional(),
   purpose: purpose.optional(),
   agentId: z.string().optional(),
-  sessionId: name('it').optional(),
+  sessionId: shortName('it').optional(),
   runId: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,128}$/, { error: 'it is no run id' })

@@ -1,0 +1,168 @@
+import { DataStore, type Locker, Server, Upload as TusUpload } from '@tus/server';
+import type { Core, Upload } from '../../../core/core.ts';
+import { type ErrorCode, FsError } from '../../../errors.ts';
+import { makeUploadId, parseUploadId } from '../../../ids.ts';
+import type { Call, Reply } from '../../call.ts';
+import { decodeChecksum, decodeTarget, demandShort, resultUrl } from './wire.ts';
+
+/** The largest file each target takes, in bytes. */
+export interface UploadLimits {
+  readonly store: number;
+  readonly workspace: number;
+  readonly file: number;
+}
+
+export const TUS_VERSION = '1.0.0';
+export const EXTENSIONS = ['creation', 'creation-with-upload', 'expiration', 'termination', 'checksum'];
+
+const OFFSET_STREAM = 'application/offset+octet-stream';
+
+// What the protocol decides by. The body goes past the library: it would carry it through four more streams.
+const HEADERS = [
+  'tus-resumable',
+  'upload-offset',
+  'upload-length',
+  'upload-defer-length',
+  'upload-metadata',
+  'upload-concat',
+  'content-type',
+  'content-length',
+];
+
+const ANSWERED = ['Location', 'Upload-Offset', 'Upload-Length', 'Tus-Resumable', 'Tus-Version', 'Tus-Extension'];
+
+// An upload is locked where it is worked on, among all processes; see core/uploads/upload-turns.ts.
+const UNLOCKED: Locker = { newLock: () => ({ lock: async () => undefined, unlock: async () => undefined }) };
+
+/** Answers one request as the tus protocol says, over the uploads that its credential reaches. */
+export async function answerTus(core: Core, call: Call, limits: UploadLimits): Promise<Reply> {
+  demandProtocol(call);
+  const store = new CallStore(core, call, limits);
+  const server = new Server({
+    path: '/v1/uploads',
+    datastore: store,
+    locker: UNLOCKED,
+    namingFunction: makeUploadId,
+    generateUrl: (_request, { id }) => `${call.publicUrl}/v1/uploads/${id}`,
+    onResponseError: (_request, error) => {
+      throw 'status_code' in error ? refusal(error.status_code, error.body) : error;
+    },
+  });
+  const response = await server.handleWeb(requestOf(call));
+  if (response.status >= 400) throw refusal(response.status, await response.text());
+  const { headers } = response;
+  const answered = ANSWERED.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : []));
+  return { status: response.status, headers: { ...Object.fromEntries(answered), ...store.headers() }, empty: true };
+}
+
+/** What the library lets pass, or answers with another status than the protocol has. @throws precondition_failed, unsupported */
+function demandProtocol(call: Call): void {
+  if (call.method === 'OPTIONS') return;
+  if (call.header('tus-resumable') !== TUS_VERSION) {
+    throw new FsError('precondition_failed', `this is the tus protocol: send "Tus-Resumable: ${TUS_VERSION}"`);
+  }
+  if (call.method === 'PATCH' && call.contentType !== OFFSET_STREAM) {
+    throw new FsError('unsupported', `a part of an upload has the Content-Type ${OFFSET_STREAM}`);
+  }
+  if (call.header('upload-concat') !== null || call.header('upload-defer-length') !== null) {
+    const sentence =
+      'an upload is whole and says its length at once: Upload-Concat and Upload-Defer-Length are not taken';
+    throw new FsError('invalid_request', sentence);
+  }
+}
+
+type TusRequest = Parameters<Server['handleWeb']>[0];
+
+function requestOf(call: Call): TusRequest {
+  const sent = HEADERS.flatMap((name): [string, string][] => {
+    const value = call.header(name);
+    return value === null ? [] : [[name, value]];
+  });
+  const id = call.method === 'POST' || call.method === 'OPTIONS' ? '' : `/${parseUploadId(call.param('id'))}`;
+  // Only the path counts: where the answer points to is said by `generateUrl`.
+  return new Request(`http://uploads/v1/uploads${id}`, { method: call.method, headers: new Headers(sent) });
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  404: 'not_found',
+  409: 'conflict',
+  410: 'expired',
+  413: 'too_large',
+};
+
+/** The library's refusals as the program's own. */
+function refusal(status: number, text: string): FsError {
+  if (status >= 500) return new FsError('internal', 'the upload failed', {}, new Error(text));
+  const sentence = text.trim();
+  return new FsError(CODES[status] ?? 'invalid_request', sentence.charAt(0).toLowerCase() + sentence.slice(1));
+}
+
+/** The uploads as the library asks for them, for the length of one call. */
+class CallStore extends DataStore {
+  override extensions = EXTENSIONS;
+  readonly #core: Core;
+  readonly #call: Call;
+  readonly #limits: UploadLimits;
+  /** As it stood when the call was last done with it. */
+  #upload: Upload | null = null;
+
+  constructor(core: Core, call: Call, limits: UploadLimits) {
+    super();
+    this.#core = core;
+    this.#call = call;
+    this.#limits = limits;
+  }
+
+  /** What the library does not say of the upload. */
+  headers(): Readonly<Record<string, string>> {
+    const upload = this.#upload;
+    if (upload === null) return {};
+    const result = resultUrl(this.#call.publicUrl, upload);
+    const isRead = this.#call.method === 'HEAD';
+    return {
+      ...(result === null ? { 'Upload-Expires': upload.expiresAt.toUTCString() } : { 'Upload-Result': result }),
+      ...(isRead && upload.metadata !== '' ? { 'Upload-Metadata': upload.metadata } : {}),
+    };
+  }
+
+  override async create(wanted: TusUpload): Promise<TusUpload> {
+    const metadata = this.#call.header('upload-metadata') ?? '';
+    demandShort(metadata);
+    const target = decodeTarget(wanted.metadata ?? {}, this.#call.grant);
+    this.#upload = await this.#core.uploads.create(this.#call.grant, {
+      target,
+      length: wanted.size ?? 0,
+      maxBytes: this.#limits[target.kind],
+      metadata,
+    });
+    wanted.id = this.#upload.id;
+    return wanted;
+  }
+
+  override async write(unused: NodeJS.ReadableStream, text: string, offset: number): Promise<number> {
+    unused.resume();
+    const { grant, body, method } = this.#call;
+    const id = parseUploadId(text);
+    const checksum = decodeChecksum(this.#call.header('upload-checksum'));
+    try {
+      this.#upload = await this.#core.uploads.append(grant, id, { offset, body, checksum });
+    } catch (error) {
+      // Nobody was told of it, so nobody would go on with it.
+      if (method === 'POST') await this.#core.uploads.remove(grant, id);
+      throw error;
+    }
+    return this.#upload.offset;
+  }
+
+  override async getUpload(text: string): Promise<TusUpload> {
+    const { grant, method } = this.#call;
+    const id = parseUploadId(text);
+    const { uploads } = this.#core;
+    this.#upload = method === 'HEAD' ? await uploads.resume(grant, id) : await uploads.get(grant, id);
+    return new TusUpload({ id, size: this.#upload.length, offset: this.#upload.offset });
+  }
+
+  override async remove(text: string): Promise<void> {
+    await this.#core.uploads.remove(this.#call.grant, parseUploadId(text));
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { Grant } from '../../auth/grant.ts';
+import type { ObjectMeta, Purpose } from '../../core/core.ts';
+import { FsError } from '../../errors.ts';
+import { type AgentId, parseAgentId } from '../../ids.ts';
+import { duration } from './durations.ts';
+import { fileName } from './shapes.ts';
+
+const PURPOSES = ['agent_input', 'agent_output', 'knowledge'] as const satisfies readonly Purpose[];
+const MAX_KEPT_SECONDS = 3660 * 24 * 3600;
+const CONTROL = /\p{Cc}/u;
+
+/** A user, session or the like as a client names it. `what` begins the sentence that refuses one. */
+export const shortName = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .refine((text) => !CONTROL.test(text), { error: `${what} may not contain control characters` });
+
+/** The shape of a purpose. */
+export const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` or `knowledge`.');
+
+/** What a file is made with besides its bytes: form fields and JSON fields alike, in snake_case. */
+export const fileFields = z.object({
+  filename: fileName.optional().describe('By default the name that the part carries.'),
+  user_id: shortName('it').optional().describe('The end user whose file it is.').meta({ example: 'user_42' }),
+  purpose: purpose.default('agent_input'),
+  agent_id: z.string().optional().describe('Only for this agent.'),
+  session_id: shortName('it').optional().describe('Only for this session.'),
+  expires_after: duration(MAX_KEPT_SECONDS)
+    .optional()
+    .describe('When it is removed, counted from now: seconds, or 12h, 7d. The answer says when, in `Sunset`.'),
+});
+export type FileFields = z.infer<typeof fileFields>;
+
+/**
+ * What a file is made with, with what the credential is bound to filled in.
+ * @throws forbidden for what it may not make, invalid_request where nobody says whose file it is
+ */
+export function metaOf(fields: FileFields, grant: Grant): ObjectMeta {
+  return {
+    filename: fields.filename ?? null,
+    purpose: purposeFor(fields, grant),
+    userId: userFor(fields, grant),
+    agentId: agentFor(fields, grant),
+    sessionId: fields.session_id ?? null,
+    expiresAfterSeconds: fields.expires_after ?? null,
+  };
+}
+
+/** @throws forbidden: what an agent makes becomes `agent_output` by capture alone */
+function purposeFor(fields: FileFields, grant: Grant): ObjectMeta['purpose'] {
+  if (grant.agent === null || fields.purpose !== 'agent_output') return fields.purpose;
+  throw new FsError(
+    'forbidden',
+    'a credential bound to an agent may not make agent_output; the finish of its run does',
+  );
+}
+
+/** @throws forbidden for another user than the credential's, invalid_request where there is none to know */
+function userFor(fields: FileFields, grant: Grant): string | null {
+  const userId = fields.user_id ?? grant.user;
+  if (grant.user !== null && userId !== grant.user) {
+    throw new FsError('forbidden', 'this credential is bound to one user and makes files for no other');
+  }
+  if (userId !== null || grant.agent !== null) return userId;
+  throw new FsError('invalid_request', 'the field "userId" is missing: say whose file it is');
+}
+
+/** @throws forbidden for another agent than the credential's */
+function agentFor(fields: FileFields, grant: Grant): AgentId | null {
+  const agent = fields.agent_id === undefined ? grant.agent : parseAgentId(fields.agent_id);
+  if (grant.agent === null || agent === grant.agent) return agent;
+  throw new FsError('forbidden', 'this credential is bound to one agent and makes files for no other');
+}
