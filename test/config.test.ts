@@ -219,6 +219,7 @@ describe('warningsOf', () => {
     ['JWT_JWKS_URL', { JWT_JWKS_URL: 'http://issuer.example/keys' }],
     ['JWT_SECRET', { JWT_SECRET: STRONG, JWT_PUBLIC_KEY: PEM }],
     ['DURABILITY', { DURABILITY: 'none' }],
+    ['WEBHOOKS_ALLOW_PRIVATE', { WEBHOOKS_ALLOW_PRIVATE: 'true' }],
   ])('tells of %s', (name, env) => {
     const warnings = warningsOf(readConfig(env));
     expect(warnings).toHaveLength(1);

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { until } from '../support/wait.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, VICTIMS, type Victim } from './fleet.ts';
 
 const UPLOADERS = 4;
 
@@ -50,9 +50,12 @@ async function upload(fleet: Fleet, acknowledged: Set<string>, isOver: () => boo
   }
 }
 
+/** Half of the kills of a worker do: its part is taken over in the same way each time. */
+const roundsOf = (victim: Victim) => (victim === 'daemon' ? ROUNDS : Math.ceil(ROUNDS / 2));
+
 describe.each(VICTIMS)('kill -9 of a %s between an event and its delivery', (victim) => {
   it(
-    `webhooks.put has all that was acknowledged announced, and nothing else, in ${ROUNDS} kills`,
+    `webhooks.put has all that was acknowledged announced, and nothing else, in ${roundsOf(victim)} kills`,
     async () => {
       await using receiver = await startReceiver();
       await using fleet = await Fleet.start(victim, { WEBHOOKS_ALLOW_PRIVATE: 'true' });
@@ -64,10 +67,10 @@ describe.each(VICTIMS)('kill -9 of a %s between an event and its delivery', (vic
       const json = { body: JSON.stringify(webhook), headers: { 'content-type': 'application/json' } };
       expect((await fleet.administer('/v1/webhooks', { method: 'PUT', ...json })).status).toBe(201);
       const acknowledged = new Set<string>();
-      for (let round = 0; round < ROUNDS; round += 1) {
+      for (let round = 0; round < roundsOf(victim); round += 1) {
         let isOver = false;
-        // In odd rounds nothing was delivered when the blow falls, in even rounds some of it is on its way.
-        receiver.silent = round % 2 === 1;
+        // In even rounds nothing was delivered when the blow falls, in odd rounds some of it is on its way.
+        receiver.silent = round % 2 === 0;
         const uploads = Array.from({ length: UPLOADERS }, () => upload(fleet, acknowledged, () => isOver));
         await pause(200 + momentOf(round, 200));
         isOver = true;

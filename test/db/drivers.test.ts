@@ -88,6 +88,8 @@ async function dropEverything(db: Awaited<ReturnType<typeof openDatabase>>['db']
     'meter',
     'answers',
     'answer_counts',
+    'webhooks',
+    'announcements',
   ];
   for (const table of [...tables, 'runs', 'live_runs', 'seeds', 'journal', 'manifest', 'outputs', 'migrations']) {
     await sql`drop table ${sql.table(table)}`.execute(db);

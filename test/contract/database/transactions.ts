@@ -1,5 +1,5 @@
 import type { Database } from '../../../src/db/schema.ts';
-import { inTransaction } from '../../../src/db/transaction.ts';
+import { inTransaction, onCommit } from '../../../src/db/transaction.ts';
 import { row, tenantIds } from './rows.ts';
 
 export function describeTransactions(db: () => Database): void {
@@ -43,6 +43,23 @@ export function describeTransactions(db: () => Database): void {
       });
       await expect(failing).rejects.toThrow('given up');
       expect(await tenantIds(db(), 'joined')).toEqual([]);
+    });
+
+    it('are followed by what was to wait for their end, once, and only where they are done', async () => {
+      const done: string[] = [];
+      await inTransaction(db(), async (tx) => {
+        await tx.insertInto('tenants').values(row('followed')).execute();
+        await inTransaction(tx, async (inner) => onCommit(inner, () => done.push('joined')));
+        onCommit(tx, () => done.push('last'));
+        expect(done).toEqual([]);
+      });
+      expect(done).toEqual(['joined', 'last']);
+      const failing = inTransaction(db(), async (tx) => {
+        onCommit(tx, () => done.push('undone'));
+        throw new Error('given up');
+      });
+      await expect(failing).rejects.toThrow('given up');
+      expect(done).toEqual(['joined', 'last']);
     });
 
     it('that meet on the same rows in opposite order all succeed', async () => {

@@ -6,6 +6,7 @@ import { startTestDaemon, type TestDaemon } from '../../support/daemon.ts';
 import { HOOK_SECRET, type Message, type Receiver, startReceiver } from '../../support/receiver.ts';
 import { bringAbout, expectGolden, makeWorld, type World } from '../../support/scenario.ts';
 import { until } from '../../support/wait.ts';
+import { put, reserve } from '../slots/reserved.ts';
 
 const ADMIN = { scope: 'admin' };
 
@@ -50,6 +51,21 @@ describe('events as a webhook gets them', () => {
     expect(message?.isSignedWith(HOOK_SECRET)).toBe(true);
     const content = await world.owner.does(`GET /v1/files/${message?.event.data.id}/content`);
     expect(content.text).toBe('a,b\n1,2\n');
+  });
+
+  it('webhooks.put has a file announced whichever dialect made it, and a slot only when it is filled', async () => {
+    await listens('file.created');
+    const { owner } = world;
+    const form = [{ name: 'file', value: 'media', filename: 'a.txt' }];
+    expect((await owner.does('POST /media/v1/files/upload', { form })).status).toBe(200);
+    const json = { content: Buffer.from('json').toString('base64'), filename: 'b.txt', user_id: 'u1' };
+    expect((await owner.does('POST /v1/files', { json })).status).toBe(201);
+    const slot = await reserve(world);
+    await hears(2);
+    expect((await put(world, slot, '0123456789')).status).toBe(200);
+    const filled = (await hears(3)).at(-1)?.event.data;
+    expect(filled).toMatchObject({ id: slot.file_id, size: 10, purpose: null, mime_type: 'text/plain' });
+    expect(heard().map(({ event }) => event.data.filename)).toEqual(expect.arrayContaining(['a.txt', 'b.txt']));
   });
 
   it('webhooks.put has runs announced from their start to their end, and what was captured', async () => {
