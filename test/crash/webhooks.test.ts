@@ -72,7 +72,9 @@ describe.each(VICTIMS)('kill -9 of a %s between an event and its delivery', (vic
         // In even rounds nothing was delivered when the blow falls, in odd rounds some of it is on its way.
         receiver.silent = round % 2 === 0;
         const uploads = Array.from({ length: UPLOADERS }, () => upload(fleet, acknowledged, () => isOver));
-        await pause(200 + momentOf(round, 200));
+        const before = acknowledged.size;
+        await until(() => acknowledged.size > before + UPLOADERS, 'some uploads');
+        await pause(momentOf(round, 200));
         isOver = true;
         await fleet.strike();
         await Promise.all(uploads);
@@ -80,7 +82,6 @@ describe.each(VICTIMS)('kill -9 of a %s between an event and its delivery', (vic
         const missing = () => [...acknowledged].filter((id) => !receiver.heard.has(id));
         await until(() => missing().length === 0, `the delivery of all, in round ${round}`, 30_000);
       }
-      expect(acknowledged.size).toBeGreaterThan(ROUNDS);
       for (const [file, events] of receiver.heard) {
         expect([file, new Set(events).size]).toEqual([file, 1]);
         expect([file, (await fleet.request(`/v1/files/${file}`)).status]).toEqual([file, 200]);

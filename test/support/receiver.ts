@@ -33,12 +33,12 @@ export interface Receiver {
   readonly received: readonly Message[];
   /** By default 200. */
   answer: Answering;
-  /** For `openWeb`: `hooks.example` leads here, and a message is given up after half a second. */
+  /** For `openWeb`: `hooks.example` leads here, and a message is given up after a while. */
   readonly web: WebOptions;
   close(): Promise<void>;
 }
 
-export async function startReceiver(messageMs = 500): Promise<Receiver> {
+export async function startReceiver(messageMs: number): Promise<Receiver> {
   const certificate = selfSigned('hooks.example');
   const messages: Message[] = [];
   const received: Message[] = [];
