@@ -3,7 +3,7 @@ import { documentFormat } from '../../src/documents/formats.ts';
 import { TextOutput } from '../../src/documents/text-output.ts';
 import { HOSTILE_DOCUMENTS, type HostileDocument } from '../support/hostile-documents.ts';
 import { linesOnPage, pdfOf } from '../support/pdf.ts';
-import { type Delay, delayDuring, type Reading, readConfined } from './reading.ts';
+import { type Delay, DelayMeter, type Reading, readConfined } from './reading.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const MAX_DELAY_MS = 50;
@@ -31,44 +31,40 @@ function showReading({ name, outcome, ms, peakMiB }: Reading): void {
 
 describe('hostile documents', () => {
   it('cost their limits at most, and the event loop nothing', async () => {
-    const delays: Delay[] = [];
+    const meter = new DelayMeter();
     const idle = process.memoryUsage().rss;
     let grown = 0;
     for (const document of [...HOSTILE_DOCUMENTS, pages(5000), pages(5000, (page) => [`page ${page}`])]) {
       const bytes = document.bytes();
-      let reading: Reading | null = null;
       const before = process.memoryUsage().rss;
-      const delay = await delayDuring(async () => {
-        reading = await readConfined(document, bytes);
-      });
+      const reading = await meter.during(() => readConfined(document, bytes));
       grown = Math.max(grown, process.memoryUsage().rss - before);
-      delays.push(delay);
-      const { outcome, ms, peakMiB } = reading ?? fail();
-      showReading({ name: `${document.format}: ${document.name}`, outcome, ms, peakMiB });
+      const { outcome, ms, peakMiB } = reading;
+      showReading({ ...reading, name: `${document.format}: ${document.name}` });
       expect(outcome).not.toBe('failed');
       expect(ms).toBeLessThan(TEXT_LIMITS.timeMs + GRACE_MS);
       expect(peakMiB).toBeLessThan(TEXT_LIMITS.memoryMiB + NODE_MIB);
     }
-    const worst = (of: keyof Delay) => Math.max(...delays.map((delay) => delay[of]));
-    show('worst of all documents', { p50: worst('p50'), p99: worst('p99'), max: worst('max') });
+    show('all documents', meter.seen);
     process.stdout.write(
       `memory of this process: ${Math.round(grown / MEBIBYTE)} MiB more at most during one document, `,
     );
     process.stdout.write(
       `${Math.round((process.memoryUsage().rss - idle) / MEBIBYTE)} MiB more at the end, documents included\n`,
     );
-    expect(worst('p99')).toBeLessThan(MAX_DELAY_MS);
+    expect(meter.seen.p99).toBeLessThan(MAX_DELAY_MS);
   }, 600_000);
 
   it('stop everything where they are read in the daemon’s own process', async () => {
     const [document = fail()] = HOSTILE_DOCUMENTS.filter(({ name }) => name === 'two million brackets');
     const bytes = document.bytes();
-    const control = await delayDuring(async () => {
+    const control = new DelayMeter();
+    await control.during(async () => {
       const read = await documentFormat(document.format).open();
       await read(bytes, new TextOutput(MEBIBYTE));
     });
-    show('one of them in this process', control);
-    expect(control.max).toBeGreaterThan(MAX_DELAY_MS);
+    show('one of them in this process', control.seen);
+    expect(control.seen.max).toBeGreaterThan(MAX_DELAY_MS);
   });
 
   it('and honest ones take their time: a hundred pages', async () => {

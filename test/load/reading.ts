@@ -13,17 +13,27 @@ export interface Delay {
   readonly max: number;
 }
 
-/** The delay of the event loop while work goes on. */
-export async function delayDuring(work: () => Promise<unknown>): Promise<Delay> {
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  delay.enable();
-  // The first turns begin the measure: without them the first stop would not be seen.
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  await work();
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  delay.disable();
-  const ms = (nanoseconds: number) => nanoseconds / 1e6;
-  return { p50: ms(delay.percentile(50)), p99: ms(delay.percentile(99)), max: ms(delay.max) };
+/** The delay of the event loop while some work goes on, and not between. */
+export class DelayMeter {
+  readonly #histogram = monitorEventLoopDelay({ resolution: 5 });
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#histogram.enable();
+    try {
+      // The first turns begin the measure: without them the first stop would not be seen.
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return await work();
+    } finally {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      this.#histogram.disable();
+    }
+  }
+
+  get seen(): Delay {
+    const ms = (nanoseconds: number) => nanoseconds / 1e6;
+    const { max } = this.#histogram;
+    return { p50: ms(this.#histogram.percentile(50)), p99: ms(this.#histogram.percentile(99)), max: ms(max) };
+  }
 }
 
 export interface Reading {
