@@ -24,6 +24,9 @@ const TOLD_BY_BYTES = new Set([
   ...GENERIC,
 ]);
 
+// What is known by its first bytes and may have nothing but text in them; all else has more there.
+const WRITTEN = /^(?:text\/.+|application\/(?:pdf|postscript|rtf|xml)|model\/stl)$/;
+
 // The registry knows some of these as something else (.ts is an MPEG transport stream) or not at all. They are source text.
 const SOURCE_TEXT = new Set(
   (
@@ -58,14 +61,32 @@ export interface KnownOfType {
  */
 export async function detectMediaType(file: OpenFile, { name, declared = null }: KnownOfType): Promise<string> {
   const bytes = await head(file);
-  const byBytes = essenceOf((await fileTypeFromBuffer(bytes))?.mime ?? '');
   const byName = mimeTypeOf(name ?? '');
+  const byBytes = await typeShown(bytes, byName);
   const said = essenceOf(declared ?? '') ?? OCTET_STREAM;
   if (byBytes === null) return byName !== OCTET_STREAM ? byName : believable(said, bytes);
   const family = CONTAINERS.find((types) => types.includes(byBytes));
   if (family !== undefined) return [said, byName].find((type) => family.includes(type)) ?? byBytes;
   if (!GENERIC.has(byBytes)) return byBytes;
   return [byName, said].find((type) => type !== OCTET_STREAM && !TOLD_BY_BYTES.has(type)) ?? byBytes;
+}
+
+/** What the first bytes are known by. A text may begin with the letters of something else: "BMW" is no bitmap. */
+async function typeShown(bytes: Buffer, byName: string): Promise<string | null> {
+  const shown = essenceOf((await fileTypeFromBuffer(bytes))?.mime ?? '');
+  const isChance = shown !== null && byName.startsWith('text/') && !WRITTEN.test(shown) && isText(bytes);
+  return isChance ? null : shown;
+}
+
+/** Whether these first bytes are text: UTF-8, whose last character may be cut, and no control characters but white space. */
+function isText(bytes: Buffer): boolean {
+  if (bytes.some((byte) => byte < 0x20 && !(byte >= 0x09 && byte <= 0x0d))) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A declared type, unless the bytes would show it and do not. */

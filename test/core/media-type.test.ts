@@ -73,6 +73,17 @@ describe('the type of a file', () => {
     expect(await typeOf('const x: number = 1;', { name: 'a.ts', declared: 'video/mp2t' })).toBe('text/plain');
   });
 
+  it('is text for a text that begins with the letters of something else', async () => {
+    for (const begin of ['BMW sells', 'MZ is', 'GIF files', 'ID3 tags', 'CWS and FWS', 'fLaC', 'BZh', 'MSCF', '8BPS']) {
+      const words = `${begin} well in spring — says the report.\n`;
+      expect([begin, await typeOf(words.repeat(200), { name: 'a.txt' })]).toEqual([begin, 'text/plain']);
+      expect([begin, await typeOf(words, { name: 'a.md', declared: 'image/bmp' })]).toEqual([begin, 'text/markdown']);
+    }
+    // Without a name that says so, the letters are all there is to go by.
+    expect(await typeOf('BMW sells well in spring', { name: 'upload' })).toBe('image/bmp');
+    expect(await typeOf('%PDF-1.7\n1 0 obj', { name: 'a.txt' })).toBe('application/pdf');
+  });
+
   it('is as declared where neither bytes nor name say anything', async () => {
     expect(await typeOf('# hello', { name: 'upload', declared: 'text/markdown; charset=utf-8' })).toBe('text/markdown');
     expect(await typeOf('\x01\x02', { name: null, declared: 'application/x-custom' })).toBe('application/x-custom');
