@@ -78,6 +78,8 @@ const ROWS = {
   watchMaxDirs: setting('WATCH_MAX_DIRS', '10000', parse.integer(0), 'watched per workspace; beyond it, scans'),
   fetchEnabled: setting('FETCH_ENABLED', 'false', parse.truth, 'agents may download files of the public web'),
   webhooksAllowPrivate: setting('WEBHOOKS_ALLOW_PRIVATE', 'false', parse.truth, 'webhooks may be inside, and plain http'),
+  accelRedirect: optional(
+    'ACCEL_REDIRECT', 'none', parse.location, "internal location for nginx's `X-Accel-Redirect`"),
   eventsRetentionMs: setting('EVENTS_RETENTION', '24h', parse.duration('1m', '30d'), 'how far back events reach'),
   metricsToken: secretly(
     optional('METRICS_TOKEN', 'none', parse.word, 'bearer for `/metrics`; without it loopback only')),

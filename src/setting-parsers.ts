@@ -103,6 +103,15 @@ export const absolutePath: Parser<string> = {
   },
 };
 
+/** A location of a proxy, `/protected`. A slash at its end is dropped. */
+export const location: Parser<string> = {
+  allowed: 'a path such as /protected, of letters, digits, ".", "_", "-" and slashes',
+  parse(text) {
+    const path = text.replace(/\/$/, '');
+    return /^(?:\/[A-Za-z0-9._-]+)+$/.test(path) && posix.normalize(path) === path ? path : undefined;
+  },
+};
+
 export const hostName: Parser<string> = {
   allowed: 'an IP address or a host name, without port or brackets',
   parse: (text) =>

@@ -99,6 +99,7 @@ describe('a setting', () => {
       ],
     ],
     ['JWT_PUBLIC_KEY', PEM.replaceAll('\n', '\\n'), 'jwtPublicKey', PEM],
+    ['ACCEL_REDIRECT', '/protected/', 'accelRedirect', '/protected'],
     ['TENANT_AUTOCREATE', 'false', 'tenantAutocreate', false],
     ['DURABILITY', 'none', 'durability', 'none'],
     ['NODE_ENV', 'production', 'development', false],
@@ -108,6 +109,9 @@ describe('a setting', () => {
   });
 
   it.each<[string, string]>([
+    ['ACCEL_REDIRECT', 'protected'],
+    ['ACCEL_REDIRECT', '/a/../b'],
+    ['ACCEL_REDIRECT', '/a\r\nX: 1'],
     ['PORT', 'http'],
     ['PORT', '65536'],
     ['PORT', '-1'],

@@ -11,6 +11,8 @@ import type { Locks } from './locks.ts';
 /** The bytes of objects: each content lies once per tenant, under its sha256, for as long as a row refers to it. */
 export interface Contents {
   home(tenant: TenantId): Promise<Home>;
+  /** Where the bytes lie, as seen from the data root: plain characters and slashes. */
+  placeOf(tenant: TenantId, sha256: string): Promise<string>;
   /** @throws not_found */
   open(tenant: TenantId, sha256: string): Promise<OpenFile>;
   /** Puts staged bytes in place unless they are there already, then runs `register` before anyone can remove them. */
@@ -66,6 +68,8 @@ export function openContents({ db, root, locks }: ContentsParts): Contents {
   return {
     home,
     drop,
+
+    placeOf: async (tenant, sha256) => `${(await home(tenant)).place}/${contentPath(sha256)}`,
 
     async open(tenant, sha256) {
       return (await home(tenant)).tree.open(contentPath(sha256));

@@ -58,7 +58,7 @@ export interface Objects {
     options: { readonly maxBytes: number; readonly declaredBytes?: number | null },
   ): Promise<ReceivedObject>;
   get(grant: Grant, id: ObjectId): Promise<FileObject>;
-  open(grant: Grant, id: ObjectId): Promise<{ readonly object: FileObject; readonly file: OpenFile }>;
+  open(grant: Grant, id: ObjectId): Promise<OpenObject>;
   /**
    * Newest first. What comes and goes between two pages moves nothing of the others: a cursor is a place in time.
    * @throws invalid_request for a cursor that is none
@@ -74,6 +74,14 @@ export interface ObjectLink {
   readonly object: FileObject;
   readonly path: string;
   readonly expiresAt: Date;
+}
+
+/** An object with its bytes, to be closed. */
+export interface OpenObject {
+  readonly object: FileObject;
+  readonly file: OpenFile;
+  /** Where the bytes lie, as seen from the data root. */
+  readonly place: string;
 }
 
 export interface ReceivedObject {

@@ -89,7 +89,8 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
     async open(grant, id) {
       const object = await get(grant, id);
       try {
-        return { object, file: await contents.open(grant.tenant, object.sha256) };
+        const place = await contents.placeOf(grant.tenant, object.sha256);
+        return { object, place, file: await contents.open(grant.tenant, object.sha256) };
       } catch (error) {
         // Deleted since it was looked up. What it lay under is no name of the client's.
         throw error instanceof FsError && error.code === 'not_found' ? noObject(id) : error;

@@ -120,6 +120,11 @@ export type Reply = { readonly status: number; readonly headers?: Readonly<Recor
       readonly downloadName: string;
       readonly etag?: string;
       readonly modifiedAt?: Date;
+      /**
+       * Where the bytes lie below the data root, for a proxy that may send them instead. Only of what nobody but the daemon can
+       * write or replace: the proxy opens it by its path.
+       */
+      readonly place?: string;
     }
   /**
    * Server-sent events, as text. Called once the answer can begin, and what it throws is still answered; they end when the

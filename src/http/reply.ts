@@ -17,9 +17,14 @@ export type PlainReply = Exclude<Reply, { readonly events: unknown }>;
 
 /**
  * Writes what a handler returned. Streams and files are closed in every case.
+ * @param accelRedirect as for `sendFile`
  * @throws what a stream failed with, with the connection cut; range_not_satisfiable and precondition_failed of a file
  */
-export async function sendReply({ req, res, body }: Wire, reply: PlainReply): Promise<void> {
+export async function sendReply(
+  { req, res, body }: Wire,
+  reply: PlainReply,
+  accelRedirect: string | null,
+): Promise<void> {
   try {
     await body.settle();
   } finally {
@@ -27,7 +32,7 @@ export async function sendReply({ req, res, body }: Wire, reply: PlainReply): Pr
   }
   if (res.destroyed) return;
   for (const [name, value] of Object.entries(reply.headers ?? {})) res.setHeader(name, value);
-  if ('file' in reply) return sendFile(req, res, reply);
+  if ('file' in reply) return sendFile(req, res, reply, accelRedirect);
   res.statusCode = reply.status;
   if ('stream' in reply) return sendStream(req, res, reply);
   setUnlessGiven(res, 'cache-control', 'no-store');

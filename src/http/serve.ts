@@ -37,6 +37,8 @@ export interface AppOptions {
   /** What absolute URLs begin with; null: what the request's Host says. */
   readonly publicUrl: string | null;
   readonly metricsToken: string | null;
+  /** The internal location of the nginx in front that sends the bytes of files by id; null: they are sent from here. */
+  readonly accelRedirect: string | null;
   readonly uploadFloor?: UploadFloor;
 }
 
@@ -157,7 +159,7 @@ async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res
   if (typeof agentId === 'string') exchange.tally.concerns({ agentId: parseAgentId(agentId) });
   if ('file' in reply) exchange.tally.carries();
   const wire = { req, res, body: exchange.body };
-  if (!('events' in reply)) return sendReply(wire, reply);
+  if (!('events' in reply)) return sendReply(wire, reply, frame.options.accelRedirect);
   const ends = {
     gone: exchange.signal,
     closing: frame.closing ?? null,

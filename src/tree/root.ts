@@ -23,6 +23,8 @@ export interface Home {
   readonly staging: Staging;
   /** The tree's directory. */
   readonly hostPath: string;
+  /** The same, as seen from the data root. */
+  readonly place: string;
   /** The same for mounting: below `DataRootOptions.mountPath`. Goes to admins only. */
   readonly mountPath: string;
 }
@@ -107,6 +109,7 @@ async function openHome(disk: RootDisk, segments: readonly string[]): Promise<Ho
     tree: openTree(home),
     staging: openStaging(home),
     hostPath: home.hostPath,
+    place: home.hostPath.slice(disk.path.length + 1),
     mountPath: disk.mountPath + home.hostPath.slice(disk.path.length),
   };
 }

@@ -87,6 +87,7 @@ const DEFAULTS: AppOptions = {
   trustProxy: null,
   publicUrl: null,
   metricsToken: null,
+  accelRedirect: null,
 };
 
 function token(tenant: string, scope?: string): string {

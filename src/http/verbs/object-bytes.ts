@@ -4,7 +4,7 @@ import type { Call, Reply } from '../call.ts';
 
 /** The bytes of the object that the parameter `id` names. @throws not_found, pending_upload, forbidden */
 export async function objectBytes(core: Core, call: Call, headers: Readonly<Record<string, string>>): Promise<Reply> {
-  const { object, file } = await core.objects.open(call.grant, parseObjectId(call.param('id')));
+  const { object, file, place } = await core.objects.open(call.grant, parseObjectId(call.param('id')));
   call.tally.concerns(object);
   return {
     status: 200,
@@ -14,6 +14,7 @@ export async function objectBytes(core: Core, call: Call, headers: Readonly<Reco
     downloadName: object.filename ?? object.id,
     etag: object.sha256,
     modifiedAt: object.createdAt,
+    place,
   };
 }
 
