@@ -75,14 +75,15 @@ export async function listDays(
   of: MeterOf,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<readonly MeteredDay[]> {
-  const days = ofSomebody(db, of).selectAll().where('day', '>=', from).where('day', '<=', to).orderBy('day');
-  return (await days.execute()).map(toDay);
+  const days = between(db, of, from, to).selectAll();
+  return (await days.orderBy('user_id').orderBy('agent_id').orderBy('day').execute()).map(toDay);
 }
 
-/** The last day before `day` in which there was a request, or null. */
-export async function lastDayBefore(db: Database, of: MeterOf, day: string): Promise<MeteredDay | null> {
-  const before = ofSomebody(db, of).selectAll().where('day', '<', day).where('day', '>', BEFORE);
-  const row = await before.orderBy('day', 'desc').limit(1).executeTakeFirst();
+/** The last day before `from` in which there was a request, or null. */
+export async function lastDayBefore(db: Database, of: MeterOf, from: string): Promise<MeteredDay | null> {
+  const before = between(db, of, BEFORE, from).selectAll().where('day', 'not in', [BEFORE, from]);
+  const last = before.orderBy('user_id', 'desc').orderBy('agent_id', 'desc').orderBy('day', 'desc').limit(1);
+  const row = await last.executeTakeFirst();
   return row === undefined ? null : toDay(row);
 }
 
@@ -147,6 +148,22 @@ async function noteStored(tx: Database, day: string, tenants: readonly string[])
     .where('agent_id', '=', '')
     .where('day', '=', day)
     .execute();
+}
+
+/**
+ * The days from one to another. Asked of the key as a whole: told of days by themselves, PostgreSQL may take the index of days,
+ * and read everybody's.
+ */
+function between(db: Database, { tenant, userId, agentId }: MeterOf, from: string, to: string) {
+  return db
+    .selectFrom('meter')
+    .where('tenant', '=', tenant)
+    .where(({ eb, refTuple, tuple }) =>
+      eb.and([
+        eb(refTuple('user_id', 'agent_id', 'day'), '>=', tuple(userId, agentId, from)),
+        eb(refTuple('user_id', 'agent_id', 'day'), '<=', tuple(userId, agentId, to)),
+      ]),
+    );
 }
 
 function ofSomebody(db: Database, { tenant, userId, agentId }: MeterOf) {
