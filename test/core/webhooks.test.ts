@@ -1,5 +1,6 @@
 import { openSeals } from '../../src/auth/seal.ts';
 import { announcer } from '../../src/core/webhooks/announcer.ts';
+import { sealSecret } from '../../src/core/webhooks/secret.ts';
 import { inTransaction } from '../../src/db/transaction.ts';
 import type { TenantId } from '../../src/ids.ts';
 import { ACME, failure, grantOf } from '../support/core.ts';
@@ -70,7 +71,7 @@ describe.each(DATABASES)('webhooks on $name', (kind) => {
     const { secret: kept } = await db.selectFrom('webhooks').select('secret').executeTakeFirstOrThrow();
     expect(kept).not.toContain(secret);
     // What was sealed with another key signs nothing here.
-    const foreign = openSeals([{ id: 'k1', secret: 'f'.repeat(32) }]).seal(secret, `webhook/${ACME}`);
+    const foreign = sealSecret(openSeals([{ id: 'k1', secret: 'f'.repeat(32) }]), ACME, secret);
     await db.updateTable('webhooks').set({ secret: foreign }).execute();
     await site.makesFile('b');
     const reason = async () => (await site.state()).lastFailure?.reason ?? '';

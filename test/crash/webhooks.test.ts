@@ -59,18 +59,14 @@ describe.each(VICTIMS)('kill -9 of a %s between an event and its delivery', (vic
     async () => {
       await using receiver = await startReceiver();
       await using fleet = await Fleet.start(victim, { WEBHOOKS_ALLOW_PRIVATE: 'true' });
-      const webhook = {
-        url: receiver.url,
-        events: ['file.created'],
-        secret: 'a secret of a crash'.replaceAll(' ', '-'),
-      };
+      const webhook = { url: receiver.url, events: ['file.created'], secret: 'a-secret-of-a-crash' };
       const json = { body: JSON.stringify(webhook), headers: { 'content-type': 'application/json' } };
       expect((await fleet.administer('/v1/webhooks', { method: 'PUT', ...json })).status).toBe(201);
       const acknowledged = new Set<string>();
       for (let round = 0; round < roundsOf(victim); round += 1) {
         let isOver = false;
-        // In even rounds nothing was delivered when the blow falls, in odd rounds some of it is on its way.
-        receiver.silent = round % 2 === 0;
+        // Nothing was delivered when the blow falls, or some of it is on its way.
+        receiver.silent = victim === 'daemon' && round % 2 === 0;
         const uploads = Array.from({ length: UPLOADERS }, () => upload(fleet, acknowledged, () => isOver));
         const before = acknowledged.size;
         await until(() => acknowledged.size > before + UPLOADERS, 'some uploads');

@@ -1,10 +1,11 @@
 import type { Clock } from '../../clock.ts';
 import type { Attempts, StoredAnnouncement, StoredWebhook } from '../../db/webhooks.ts';
-import { FsError, toFsError } from '../../errors.ts';
+import { toFsError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Web } from '../../web/web.ts';
 import type { Sealer } from '../core-parts.ts';
 import { EVENT_PAUSE, PATIENCE_MS, pauseMs, WEBHOOK_PAUSE } from './patience.ts';
+import { openSecret } from './secret.ts';
 import { signatureOf } from './signature.ts';
 
 export interface AttemptParts {
@@ -56,7 +57,7 @@ async function sent(
       'content-type': 'application/json',
       'x-workspaced-event': type,
       'x-workspaced-event-id': id,
-      'x-workspaced-signature': signatureOf(body, opened(seals, secret, tenant), clock()),
+      'x-workspaced-signature': signatureOf(body, openSecret(seals, tenant, secret), clock()),
     };
     const status = await web.post(url, { headers, body }, signal);
     if (status >= 200 && status < 300) return { received: true };
@@ -67,18 +68,6 @@ async function sent(
     if (known.code === 'internal') log.error({ err: error, tenant, event: id }, 'an event could not be sent');
     return { received: false, reason: known.message };
   }
-}
-
-/** What a tenant's secret is sealed for: it opens for no other tenant, and no other seal passes for it. */
-export function sealedFor(tenant: string): string {
-  return `webhook/${tenant}`;
-}
-
-/** @throws unavailable */
-function opened(seals: Sealer, secret: string, tenant: string): string {
-  const text = seals.open(secret, sealedFor(tenant));
-  if (text !== null) return text;
-  throw new FsError('unavailable', 'the secret was sealed with a signing key that is not there any more; put it again');
 }
 
 function hintOf(status: number): string {

@@ -6,7 +6,7 @@ import { FsError } from '../../errors.ts';
 import type { TenantId } from '../../ids.ts';
 import type { Web } from '../../web/web.ts';
 import type { Sealer } from '../core-parts.ts';
-import { sealedFor } from './attempts.ts';
+import { sealSecret } from './secret.ts';
 import { EVENT_TYPES, type Webhook, type Webhooks } from './webhook-types.ts';
 
 export interface WebhooksParts {
@@ -30,8 +30,9 @@ export function openWebhooks({ db, clock, web, seals, wake }: WebhooksParts): We
       demand(grant, 'admin');
       web.demandPostable(url);
       const { tenant } = grant;
-      const sealed = { tenant, url, events: [...new Set(events)], secret: seals.seal(secret, sealedFor(tenant)) };
-      const created = await rows.putWebhook(db, sealed, clock().getTime());
+      const sealed = sealSecret(seals, tenant, secret);
+      const row = { tenant, url, events: [...new Set(events)], secret: sealed };
+      const created = await rows.putWebhook(db, row, clock().getTime());
       wake(tenant);
       return { webhook: await get(grant), created };
     },
