@@ -114,6 +114,24 @@ describe('the same request with an Idempotency-Key', () => {
     await twice('POST /agent/a1/runs', { json: {} }, 'run');
   });
 
+  it('uploads.create begins one upload, which its headers tell from another', async () => {
+    const ann = somebody();
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    const named = (path: string) => `target ${base64('store')},path ${base64(path)}`;
+    const begin = (key: string, path: string, raw?: string) => {
+      const tus = { 'tus-resumable': '1.0.0', 'upload-length': '5', 'upload-metadata': named(path) };
+      return ann.does('POST /v1/uploads', { headers: keyed(key, tus), ...(raw === undefined ? {} : { raw }) });
+    };
+    const [first, again] = [await begin('tus', 'a.txt'), await begin('tus', 'a.txt')];
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(again.headers.location).toBe(first.headers.location);
+    expect((await begin('tus', 'b.txt')).status).toBe(409);
+    // A body that is none of the upload's is not read, and does not leave the key in work.
+    const [unwanted, repeated] = [await begin('body', 'c.txt', 'hello'), await begin('body', 'c.txt', 'hello')];
+    expect([unwanted.status, repeated.status]).toEqual([201, 201]);
+    expect(repeated.headers.location).toBe(unwanted.headers.location);
+  });
+
   it('admin.createKey shows the same secret again, and the database never has it', async () => {
     const tenant = randomUUID();
     const admin = somebody({ tenant: 'ops', scope: 'admin' });
