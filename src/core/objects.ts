@@ -56,6 +56,8 @@ export interface InnerObjects extends Objects {
   expire(tenant: TenantId, id: ObjectId): Promise<boolean>;
 }
 
+const OPEN_ATTEMPTS = 5;
+
 export function openObjects(parts: ObjectsParts): InnerObjects {
   const { db, clock, contents } = parts;
   const copies = openCopies(parts);
@@ -87,13 +89,16 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
     },
 
     async open(grant, id) {
-      const object = await get(grant, id);
-      try {
-        const place = await contents.placeOf(grant.tenant, object.sha256);
-        return { object, place, file: await contents.open(grant.tenant, object.sha256) };
-      } catch (error) {
-        // Deleted since it was looked up. What it lay under is no name of the client's.
-        throw error instanceof FsError && error.code === 'not_found' ? noObject(id) : error;
+      for (let attempt = 1; ; attempt += 1) {
+        const object = await get(grant, id);
+        try {
+          const place = await contents.placeOf(grant.tenant, object.sha256);
+          return { object, place, file: await contents.open(grant.tenant, object.sha256) };
+        } catch (error) {
+          // Deleted since it was looked up, or captured anew: the next look tells.
+          if (!(error instanceof FsError) || error.code !== 'not_found') throw error;
+          if (attempt === OPEN_ATTEMPTS) throw noObject(id);
+        }
       }
     },
 

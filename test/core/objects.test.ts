@@ -1,9 +1,23 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import Sqlite from 'better-sqlite3';
 import type { Grant } from '../../src/auth/grant.ts';
 import type { FileObject, ObjectMeta } from '../../src/core/core.ts';
 import type { AgentId, ObjectId, TenantId } from '../../src/ids.ts';
-import { A1, ACME, at, bodyOf, failure, grantOf, type OneCore, pathsOf, singleCore } from '../support/core.ts';
-import { DATABASES } from '../support/databases.ts';
+import {
+  A1,
+  ACME,
+  at,
+  bodyOf,
+  coreSite,
+  failure,
+  grantOf,
+  type OneCore,
+  pathsOf,
+  singleCore,
+} from '../support/core.ts';
+import { DATABASES, SQLITE } from '../support/databases.ts';
 
 const META: ObjectMeta = { filename: 'a.txt', purpose: 'agent_input', userId: null, agentId: null, sessionId: null };
 const PNG = Buffer.from(
@@ -178,3 +192,42 @@ for (const kind of DATABASES) {
     });
   });
 }
+
+describe('an object that is opened', () => {
+  /** What happens between the look at its row and the opening of its bytes: the clock is asked there. */
+  async function openMeanwhile(happens: (database: Sqlite.Database, other: FileObject) => void): Promise<string> {
+    await using site = await coreSite(SQLITE);
+    let meanwhile: (() => void) | null = null;
+    const clock = () => {
+      meanwhile?.();
+      return new Date();
+    };
+    const one = await site.open({ clock });
+    await one.core.tenants.admit(ACME);
+    const [object, other] = [await keep(one, 'before'), await keep(one, 'after')];
+    const database = new Sqlite(site.database.url.replace('sqlite:', ''));
+    meanwhile = () => {
+      meanwhile = null;
+      rmSync(join(site.path, 'tenants', ACME, 'objects', 'tree', object.sha256.slice(0, 2), object.sha256));
+      happens(database, other);
+    };
+    try {
+      return await textOf(one, object.id);
+    } finally {
+      database.close();
+    }
+  }
+
+  it('is read with the content that it was given since it was looked up', async () => {
+    const replace = 'update objects set sha256 = ?, size = ? where sha256 <> ?';
+    const text = await openMeanwhile((database, { sha256, size }) =>
+      database.prepare(replace).run(sha256, size, sha256),
+    );
+    expect(text).toBe('after');
+  });
+
+  it('is not found where it lost its bytes, in words that do not tell where they lay', async () => {
+    const lost = await failure(openMeanwhile(() => undefined));
+    expect(lost).toMatchObject({ code: 'not_found', message: 'no file has this id' });
+  });
+});

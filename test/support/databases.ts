@@ -23,10 +23,10 @@ export interface DatabaseKind {
 const TEMPLATE = 'workspaced_template';
 const TEMPLATE_LOCK = 7_340_112;
 
-const ALL: readonly DatabaseKind[] = [
-  { name: 'sqlite', create: createSqlite },
-  { name: 'postgres', create: createPostgres },
-];
+/** For what is the same on every database. */
+export const SQLITE: DatabaseKind = { name: 'sqlite', create: createSqlite };
+
+const ALL: readonly DatabaseKind[] = [SQLITE, { name: 'postgres', create: createPostgres }];
 
 /** Every kind of database, or those that DATABASES=sqlite,postgres names. */
 export const DATABASES: readonly DatabaseKind[] = chosen(process.env.DATABASES);
