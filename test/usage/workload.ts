@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Book, TENANT } from './book.ts';
+import { type Book, type Note, TENANT } from './book.ts';
 
 /** The STORE_MAX_FILE_BYTES that the workload is made for. */
 export const MAX_STORE_BYTES = 6 << 20;
@@ -21,6 +21,7 @@ export async function play(book: Book, dataDir: string): Promise<void> {
   await withLinks(book);
   await withSlots(book);
   await withMedia(book);
+  await withResumable(book);
   await inRuns(book, dataDir);
   await cut(book);
   await refused(book);
@@ -158,6 +159,33 @@ async function withSlots(book: Book): Promise<void> {
   const piece = (range: string) => ({ ...second.headers, 'content-range': `bytes ${range}/8` });
   await book.sends(second.call, { ...whole, raw: '0123', headers: piece('0-3'), status: 308, note: { user: U2 } });
   await book.sends(second.call, { ...whole, raw: '4567', headers: piece('4-7'), status: 200 });
+}
+
+async function withResumable(book: Book): Promise<void> {
+  const tus = { 'tus-resumable': '1.0.0' };
+  const begun = async (metadata: Readonly<Record<string, string>>, note: Note) => {
+    const words = Object.entries(metadata).map(([key, text]) => `${key} ${Buffer.from(text).toString('base64')}`);
+    const headers = { ...tus, 'upload-length': '8', 'upload-metadata': words.join(',') };
+    const { headers: answered } = await book.sends('POST /v1/uploads', { headers, status: 201, note });
+    return new URL(String(answered.location)).pathname;
+  };
+  const part = (offset: number) => ({
+    ...{ ...tus, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' },
+  });
+  const targets: readonly (readonly [Readonly<Record<string, string>>, Note])[] = [
+    [{ target: 'file', userId: U1, filename: 'tus.bin' }, { user: U1 }],
+    [{ target: 'workspace', agent: 'a1', path: 'tus.bin' }, { agent: 'a1' }],
+    [{ target: 'store', path: 'tus.bin' }, {}],
+  ];
+  for (const [metadata, note] of targets) {
+    const at = await begun(metadata, note);
+    await book.sends(`PATCH ${at}`, { raw: '0123', headers: part(0), status: 204, note });
+    await book.sends(`PATCH ${at}`, { raw: '0123', headers: part(0), status: 409, note, isLeft: true });
+    await book.sends(`HEAD ${at}`, { headers: tus, status: 200, note });
+    await book.sends(`PATCH ${at}`, { raw: '4567', headers: part(4), status: 204, note: { ...note, uploads: 1 } });
+    await book.sends(`HEAD ${at}`, { headers: tus, status: 200, note });
+    await book.sends(`GET ${at}`, { status: 200, note });
+  }
 }
 
 async function withMedia(book: Book): Promise<void> {

@@ -3,7 +3,7 @@ import { parseUploadId } from '../../../ids.ts';
 import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
 import { answerTus, TUS_VERSION, type UploadLimits } from './tus.ts';
-import { CHECKSUM_ALGORITHMS, encodeUpload, uploadObject } from './wire.ts';
+import { CHECKSUM_ALGORITHMS, encodeUpload, uploadObject, whoseOf } from './wire.ts';
 
 /** Uploads that go on where they broke off, by the tus protocol. */
 export function uploadsDialect(limits: UploadLimits): Dialect {
@@ -102,6 +102,7 @@ function get(core: Core): Route {
     replies: { 200: { description: 'The upload.', schema: uploadObject }, 404: GONE },
     handle: async (call) => {
       const upload = await core.uploads.get(call.grant, parseUploadId(call.param('id')));
+      call.tally.concerns(whoseOf(upload));
       return { status: 200, json: encodeUpload(call.publicUrl, upload) };
     },
   };

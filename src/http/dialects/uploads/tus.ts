@@ -3,7 +3,7 @@ import type { Core, Upload } from '../../../core/core.ts';
 import { type ErrorCode, FsError } from '../../../errors.ts';
 import { makeUploadId, parseUploadId } from '../../../ids.ts';
 import type { Call, Reply } from '../../call.ts';
-import { decodeChecksum, decodeTarget, demandShort, resultUrl } from './wire.ts';
+import { decodeChecksum, decodeTarget, demandShort, resultUrl, whoseOf } from './wire.ts';
 
 /** The largest file each target takes, in bytes. */
 export interface UploadLimits {
@@ -129,13 +129,14 @@ class CallStore extends DataStore {
     const metadata = this.#call.header('upload-metadata') ?? '';
     demandShort(metadata);
     const target = decodeTarget(wanted.metadata ?? {}, this.#call.grant);
-    this.#upload = await this.#core.uploads.create(this.#call.grant, {
+    const upload = await this.#core.uploads.create(this.#call.grant, {
       target,
       length: wanted.size ?? 0,
       maxBytes: this.#limits[target.kind],
       metadata,
     });
-    wanted.id = this.#upload.id;
+    this.#done(upload, false);
+    wanted.id = upload.id;
     return wanted;
   }
 
@@ -144,22 +145,34 @@ class CallStore extends DataStore {
     const { grant, body, method } = this.#call;
     const id = parseUploadId(text);
     const checksum = decodeChecksum(this.#call.header('upload-checksum'));
+    const wasFinished = this.#upload?.isFinished === true;
     try {
-      this.#upload = await this.#core.uploads.append(grant, id, { offset, body, checksum });
+      const upload = await this.#core.uploads.append(grant, id, { offset, body, checksum });
+      this.#done(upload, wasFinished);
+      return upload.offset;
     } catch (error) {
       // Nobody was told of it, so nobody would go on with it.
       if (method === 'POST') await this.#core.uploads.remove(grant, id);
       throw error;
     }
-    return this.#upload.offset;
   }
 
   override async getUpload(text: string): Promise<TusUpload> {
     const { grant, method } = this.#call;
     const id = parseUploadId(text);
     const { uploads } = this.#core;
-    this.#upload = method === 'HEAD' ? await uploads.resume(grant, id) : await uploads.get(grant, id);
-    return new TusUpload({ id, size: this.#upload.length, offset: this.#upload.offset });
+    let upload = await uploads.get(grant, id);
+    const { isFinished } = upload;
+    if (method === 'HEAD') upload = await uploads.resume(grant, id);
+    this.#done(upload, isFinished);
+    return new TusUpload({ id, size: upload.length, offset: upload.offset });
+  }
+
+  /** The call is done with the upload so far; with its last byte, or the placing of it, the call has brought a file. */
+  #done(upload: Upload, wasFinished: boolean): void {
+    this.#upload = upload;
+    this.#call.tally.concerns(whoseOf(upload));
+    if (upload.isFinished && !wasFinished) this.#call.tally.brought(1);
   }
 
   override async remove(text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Grant } from '../../../auth/grant.ts';
-import type { Checksum, Upload, UploadTarget } from '../../../core/core.ts';
+import type { Checksum, Upload, UploadTarget, Whose } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { parseAgentId } from '../../../ids.ts';
 import { display, parsePath, segmentsOf } from '../../../tree/path.ts';
@@ -91,6 +91,12 @@ export function decodeChecksum(header: string | null): Checksum | null {
   const isDigest = digest.length === DIGEST_BYTES[algorithm] && digest.toString('base64') === text;
   if (isDigest && more.length === 0) return { algorithm, digest };
   throw new FsError('invalid_request', `Upload-Checksum holds the ${algorithm} of this part as base64`);
+}
+
+/** Whose usage an upload is, beyond what the credential says. */
+export function whoseOf({ target: to }: Upload): Partial<Whose> {
+  if (to.kind === 'store') return {};
+  return to.kind === 'workspace' ? { agentId: to.agent } : to.meta;
 }
 
 /** The URL of what a finished upload has become; null before. */
