@@ -1,7 +1,8 @@
+import { until } from '../support/wait.ts';
 import { makeContent, versionOf } from './content.ts';
 import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
 
-const WRITERS = 4;
+const WRITERS = 3;
 const PIECES = 4;
 
 interface Reserved {
@@ -103,13 +104,14 @@ describe.each(VICTIMS)('kill -9 of a %s while slots are filled', (victim) => {
       for (let round = 0; round < ROUNDS; round++) {
         const slots = new Slots(fleet);
         const writers = Array.from({ length: WRITERS }, () => slots.write());
-        await pause(300 + momentOf(round, 400));
+        await until(() => slots.uploads.some(({ arrived }) => arrived > 0), 'the first piece is acknowledged');
+        await pause(momentOf(round, 150));
         slots.stop();
         await fleet.strike();
         await Promise.all(writers);
         acknowledged += slots.uploads.filter(({ isDone, arrived }) => isDone || arrived > 0).length;
         broken += slots.uploads.filter(({ isDone }) => !isDone).length;
-        for (const upload of slots.uploads) await finish(fleet, upload);
+        await Promise.all(slots.uploads.map((upload) => finish(fleet, upload)));
         const { files } = await fleet.json<{ files: { status: string; file_id: string }[] }>(
           '/storage/files?limit=100',
         );
