@@ -84,6 +84,7 @@ async function dropEverything(db: Awaited<ReturnType<typeof openDatabase>>['db']
     'locks',
     'objects',
     'contents',
+    'uploads',
     'texts',
     'meter',
     'answers',
