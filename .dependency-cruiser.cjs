@@ -73,7 +73,9 @@ module.exports = {
     confined('diff-only-in-edits', packages('diff'), ['^src/core/edits/edit-diff\\.ts$']),
     confined('archivers-only-in-archive', packages('archiver', 'yauzl'), ['^src/archive/']),
     confined('documents-only-in-documents', packages('unpdf', 'saxes', 'html-to-text'), ['^src/documents/']),
-    confined('processes-only-in-texts', '^(node:)?child_process$', ['^src/core/texts/confined-process\\.ts$']),
+    confined('processes-only-in-texts', '^(node:)?child_process$', [
+      '^src/core/texts/(confined-process|kept-extractor)\\.ts$',
+    ]),
     confined('calls-out-only-in-web', packages('undici', 'ipaddr\\.js'), ['^src/web/']),
     confined('thread-pools-in-place', packages('piscina'), [
       '^src/core/search/searches\\.ts$',

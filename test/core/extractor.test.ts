@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { inflateRawSync } from 'node:zlib';
 import { type ConfinedProcess, startConfined } from '../../src/core/texts/confined-process.ts';
 import { openExtractor } from '../../src/core/texts/extractor.ts';
+import { openKeptExtractor } from '../../src/core/texts/kept-extractor.ts';
 import { TEXT_LIMITS } from '../../src/core/texts/texts.ts';
 import { documentFormat } from '../../src/documents/formats.ts';
 import { HOSTILE_DOCUMENTS } from '../support/hostile-documents.ts';
 import { docxParts, packageOf, paragraph, relations } from '../support/office.ts';
 import { linesOnPage, pdfOf } from '../support/pdf.ts';
 import { temporaryDirectory } from '../support/tree.ts';
+import { until } from '../support/wait.ts';
 
 const LIMITS = { ...TEXT_LIMITS, readMs: 60_000, timeMs: 60_000 };
 
@@ -80,6 +83,32 @@ describe('a confined process', () => {
     expect(['SIGXCPU', 'SIGKILL']).toContain(time);
   });
 });
+
+describe('the keeper of such processes', () => {
+  it('takes its documents along when it dies, and another one takes the next', async () => {
+    const extractor = openKeptExtractor(LIMITS);
+    try {
+      const read = (bytes: Buffer) => extractor.extract(documentFormat('html'), bytes.length, Readable.from([bytes]));
+      const lost = read(hostile('a million elements inside each other')[1]);
+      await until(() => keepers().length === 1, 'a keeper');
+      for (const pid of keepers()) process.kill(pid, 'SIGKILL');
+      expect(await lost).toEqual({ kind: 'failed', how: 'its keeper ended with SIGKILL' });
+      expect(await read(Buffer.from('<p>next'))).toMatchObject({ kind: 'text' });
+    } finally {
+      await extractor.close();
+    }
+    expect(keepers()).toEqual([]);
+    expect(await extractor.extract(documentFormat('html'), 0, Readable.from([]))).toMatchObject({ kind: 'failed' });
+  });
+});
+
+/** Processes of this one that keep others. */
+function keepers(): readonly number[] {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  return children
+    .map(Number)
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('extractor-keeper'));
+}
 
 describe('the extractor', () => {
   it('gives the text', async () => {

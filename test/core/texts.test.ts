@@ -139,7 +139,7 @@ describe('texts', () => {
     await using one = await singleCore(SQLITE);
     const other = grantOf('other' as TenantId);
     await one.core.tenants.admit(other.tenant);
-    await using texts = textsOf(one, { timeMs: 20_000 });
+    await using texts = textsOf(one, { timeMs: 60_000 });
     const hostile = await Promise.all([1, 2, 3].map((n) => keep(one, 'a.html', `${LOOPS}${n}`)));
     const page = await keep(one, 'b.html', PAGE, other);
     const slow = hostile.map(({ id }) => texts.of(grantOf(), id));

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
-import { type Extraction, openExtractor } from '../../src/core/texts/extractor.ts';
+import type { Extraction } from '../../src/core/texts/extractor.ts';
+import { openKeptExtractor } from '../../src/core/texts/kept-extractor.ts';
 import { TEXT_LIMITS } from '../../src/core/texts/texts.ts';
 import { documentFormat } from '../../src/documents/formats.ts';
 import type { HostileDocument } from '../support/hostile-documents.ts';
@@ -46,10 +47,10 @@ export interface Reading {
 
 /** Reads a document as the daemon does, and looks at what that takes. */
 export async function readConfined({ name, format }: HostileDocument, bytes: Buffer): Promise<Reading> {
-  const extractor = openExtractor(TEXT_LIMITS);
+  const extractor = openKeptExtractor(TEXT_LIMITS);
   let peakMiB = 0;
   const timer = setInterval(() => {
-    peakMiB = Math.max(peakMiB, ...childrenMiB());
+    peakMiB = Math.max(peakMiB, ...descendantsMiB(process.pid));
   }, 20);
   const begin = performance.now();
   try {
@@ -58,17 +59,19 @@ export async function readConfined({ name, format }: HostileDocument, bytes: Buf
     return { name, outcome, ms: performance.now() - begin, peakMiB };
   } finally {
     clearInterval(timer);
+    await extractor.close();
   }
 }
 
-function childrenMiB(): readonly number[] {
-  const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
-  return pids.map((pid) => {
-    try {
-      return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-    } catch {
-      // Ended meanwhile.
-      return 0;
-    }
-  });
+function descendantsMiB(pid: number): readonly number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+    return children.flatMap((child) => {
+      const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child}/status`, 'utf8'))?.[1] ?? 0;
+      return [Number(peak) / 1024, ...descendantsMiB(Number(child))];
+    });
+  } catch {
+    // Ended meanwhile.
+    return [];
+  }
 }

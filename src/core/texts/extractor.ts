@@ -29,7 +29,8 @@ const MORE_BYTES = 4096;
 const COSTLY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGBUS', 'SIGILL', 'SIGSEGV', 'SIGTRAP', 'SIGXCPU']);
 /** As Node says it was aborted where it is not the kernel that says so. */
 const ABORTED = 134;
-const CLOSED: Extraction = { kind: 'failed', how: 'the daemon stops' };
+/** What becomes of a document when the daemon stops. */
+export const CLOSED: Extraction = { kind: 'failed', how: 'the daemon stops' };
 
 /** Reads documents, each in a process that has nothing but the document, ends with it, and can take nobody else along. */
 export function openExtractor(limits: TextLimits): Extractor {

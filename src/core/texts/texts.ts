@@ -15,7 +15,8 @@ import type { OpenFile } from '../../tree/tree.ts';
 import type { FileObject } from '../object-types.ts';
 import type { InnerObjects } from '../objects.ts';
 import { type TurnLimits, Turns } from '../turns.ts';
-import { type Extraction, openExtractor } from './extractor.ts';
+import type { Extraction } from './extractor.ts';
+import { openKeptExtractor } from './kept-extractor.ts';
 import type { TextLimits, Texts } from './text-types.ts';
 
 export interface TextParts {
@@ -58,7 +59,7 @@ const inflate = promisify(inflateRaw);
 /** Texts of documents, read in processes that are kept within limits; what was read once is kept with the content. */
 export function openTexts(parts: TextParts): InnerTexts {
   const limits = { ...TEXT_LIMITS, ...parts.limits };
-  const extractor = openExtractor(limits);
+  const extractor = openKeptExtractor(limits);
   const atOnce = Math.min(MAX_PROCESSES, Math.max(MIN_PROCESSES, availableParallelism()));
   const turns = new Turns({ ...TURNS, atOnce });
   /** By tenant, content and format. */
