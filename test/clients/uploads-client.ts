@@ -21,7 +21,13 @@ export interface UploadSettings {
 
 /** Uploads a file as the documentation of tus-js-client shows it. */
 export function uploadFile(path: string, settings: UploadSettings): Promise<Finished> {
-  const { endpoint, token, metadata, retryDelays = [0, 200, 500, 1000, 1000, 1000, 1000], chunkSize } = settings;
+  const {
+    endpoint,
+    token,
+    metadata,
+    retryDelays = [0, 200, 500, 1000, 2000, 3000, 5000, 5000, 5000],
+    chunkSize,
+  } = settings;
   let retries = 0;
   let last: HttpResponse | null = null;
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { metadataOf, OFFSET_STREAM, TUS } from '../dialects/uploads/tus.ts';
 import { makeContent } from './content.ts';
 import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
 
-const UPLOADERS = 6;
+const UPLOADERS = 3;
 const TARGETS = ['store', 'workspace', 'file'] as const;
 
 interface Task {

@@ -106,6 +106,14 @@ describe('an upload that goes on', () => {
     expect((await world.owner.does(`GET /v1/files/${fileId}/content`)).text).toBe('abcd');
   });
 
+  it('uploads.patch counts as an upload of its user with the last byte, and once', async () => {
+    const upload = await Resumable.begin(world.owner, 4, FILE);
+    for (const offset of [0, 2]) await upload.patch(offset, 'ab');
+    await upload.patch(4, '');
+    const { body } = await world.owner.does('GET /v1/usage?userId=u1');
+    expect(body).toMatchObject({ uploads: 1, bytes_in: 4, files: 1 });
+  });
+
   it('uploads.patch that finishes an input brings it into the live run of its user', async () => {
     await world.owner.startsRun('a1', { user_id: 'u1' });
     const { sessionId: _, ...ofAnySession } = FILE;
