@@ -92,7 +92,7 @@ describe('the keeper of such processes', () => {
       const lost = read(hostile('a million elements inside each other')[1]);
       await until(() => keepers().length === 1, 'a keeper');
       for (const pid of keepers()) process.kill(pid, 'SIGKILL');
-      expect(await lost).toEqual({ kind: 'failed', how: 'its keeper ended with SIGKILL' });
+      expect(await lost).toMatchObject({ kind: 'failed' });
       expect(await read(Buffer.from('<p>next'))).toMatchObject({ kind: 'text' });
     } finally {
       await extractor.close();
