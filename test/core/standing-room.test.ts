@@ -107,6 +107,6 @@ function pendingObject(id: string) {
     ...{ id, tenant: ACME, user_id: null, agent_id: null, session_id: null, run_id: null, purpose: null },
     ...{ status: 'pending_upload' as const, visibility: 'private' as const, filename: null, mime_type: 'text/plain' },
     ...{ size: null, sha256: null, path: null, created_at: 1, deleted_at: null, expected_size: null },
-    ...{ uploaded_at: null, slot_until: 1, expires_at: null, downloads: 0 },
+    ...{ uploaded_at: null, slot_until: Date.now() + 3_600_000, expires_at: null, downloads: 0 },
   };
 }
