@@ -7,7 +7,7 @@ import { documentFormat } from '../../src/documents/formats.ts';
 import { docxParts, packageOf, paragraph, pptxParts, shape, table, xlsxParts } from '../support/office.ts';
 import { linesOnPage, pdfOf } from '../support/pdf.ts';
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 4);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 2);
 const MAX_TEXT_BYTES = 10_000;
 const LIMITS = { ...TEXT_LIMITS, maxTextBytes: MAX_TEXT_BYTES };
 

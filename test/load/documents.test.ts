@@ -4,13 +4,7 @@ import { HOSTILE_DOCUMENTS } from '../support/hostile-documents.ts';
 import { DelayMeter, readConfined } from './reading.ts';
 
 /** Those that are quick to make and to end; documents.long.test.ts has all, and the strict bound. */
-const QUICK = [
-  'half a pdf',
-  'a page of a gibibyte of blanks',
-  'arrays nested a million deep in its catalog',
-  'a bomb in a DOCX',
-  'a million laughs in a DOCX',
-];
+const QUICK = ['half a pdf', 'a page of a gibibyte of blanks', 'a bomb in a DOCX'];
 /** A page that takes time and gives its text. */
 const SLOW_PAGE = Buffer.from('<'.repeat(3_000_000));
 /** Far above what was seen; the machine does other things meanwhile. */
@@ -27,7 +21,7 @@ describe('the event loop', () => {
     await meter.during(async () => {
       for (const [document, bytes] of made) outcomes.push((await readConfined(document, bytes)).outcome);
     });
-    expect(outcomes).toEqual(['unreadable', 'costly', 'unreadable', 'unreadable', 'unreadable', 'text']);
+    expect(outcomes).toEqual(['unreadable', 'costly', 'unreadable', 'text']);
     const control = new DelayMeter();
     await control.during(async () => {
       const read = await documentFormat('html').open();

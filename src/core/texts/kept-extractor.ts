@@ -13,36 +13,20 @@ interface Waiting {
   done(extraction: Extraction): void;
 }
 
+interface Keeper {
+  readonly process: ChildProcess;
+  /** What it was given and has not said anything of yet. */
+  readonly waiting: Map<number, Waiting>;
+}
+
 /**
  * An extractor in a process of its own, which begins with the first document and stays. To start a process is to copy the map of
  * the memory of whoever starts it: that would stop a daemon of some hundred mebibytes for tens of milliseconds each time.
  */
 export function openKeptExtractor(limits: TextLimits): Extractor {
-  const waiting = new Map<number, Waiting>();
-  let keeper: ChildProcess | null = null;
+  let keeper: Keeper | null = null;
   let documents = 0;
   let isClosed = false;
-
-  function started(): ChildProcess {
-    const process = fork(fileURLToPath(threadFile('extractor-keeper', import.meta.url)), [JSON.stringify(limits)], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      execArgv: [],
-      env: {},
-      cwd: '/',
-    });
-    process.on('message', (message: FromKeeper) => {
-      if (message.kind === 'taken') waiting.get(message.id)?.taken();
-      else waiting.get(message.id)?.done(asReceived(message.extraction));
-    });
-    const lost = (how: string) => {
-      if (keeper === process) keeper = null;
-      for (const { done } of waiting.values()) done({ kind: 'failed', how });
-    };
-    process.on('error', ({ message }) => lost(message));
-    process.on('exit', (code, signal) => lost(`its keeper ended with ${signal ?? code}`));
-    return process;
-  }
 
   return {
     async extract(format, size, bytes) {
@@ -50,43 +34,76 @@ export function openKeptExtractor(limits: TextLimits): Extractor {
         bytes.destroy();
         return CLOSED;
       }
-      keeper ??= started();
-      const [to, id] = [keeper, documents];
-      documents += 1;
-      const { promise, resolve } = Promise.withResolvers<Extraction>();
-      let taken: () => void = () => undefined;
-      waiting.set(id, {
-        taken: () => taken(),
-        done: (extraction) => {
-          resolve(extraction);
-          // Whoever sends bytes goes on, and finds that nobody waits for them.
-          bytes.destroy();
-          taken();
-        },
+      keeper ??= startKeeper(limits, (lost) => {
+        if (keeper === lost) keeper = null;
       });
-      try {
-        tell(to, { kind: 'begin', id, format: format.name, size });
-        const nextTaken = () => {
-          const next = Promise.withResolvers<void>();
-          taken = next.resolve;
-          return next.promise;
-        };
-        await sendAll(to, id, bytes, nextTaken);
-        return await promise;
-      } finally {
-        waiting.delete(id);
-      }
+      documents += 1;
+      return give(keeper, documents, { format: format.name, size }, bytes);
     },
 
     async close() {
       isClosed = true;
-      const process = keeper;
-      if (process === null) return;
+      if (keeper === null) return;
+      const { process } = keeper;
       const ended = once(process, 'exit');
       process.disconnect();
       await ended;
     },
   };
+}
+
+function startKeeper(limits: TextLimits, onLost: (keeper: Keeper) => void): Keeper {
+  const process = fork(fileURLToPath(threadFile('extractor-keeper', import.meta.url)), [JSON.stringify(limits)], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: [],
+    env: {},
+    cwd: '/',
+  });
+  const keeper: Keeper = { process, waiting: new Map() };
+  process.on('message', (message: FromKeeper) => {
+    if (message.kind === 'taken') keeper.waiting.get(message.id)?.taken();
+    else keeper.waiting.get(message.id)?.done(asReceived(message.extraction));
+  });
+  const lose = (how: string) => {
+    onLost(keeper);
+    for (const { done } of keeper.waiting.values()) done({ kind: 'failed', how });
+  };
+  process.on('error', ({ message }) => lose(message));
+  process.on('exit', (code, signal) => lose(`its keeper ended with ${signal ?? code}`));
+  return keeper;
+}
+
+/** Gives a document to a keeper, and waits for what becomes of it. */
+async function give(
+  { process, waiting }: Keeper,
+  id: number,
+  document: { readonly format: string; readonly size: number },
+  bytes: Readable,
+): Promise<Extraction> {
+  const { promise, resolve } = Promise.withResolvers<Extraction>();
+  let taken: () => void = () => undefined;
+  waiting.set(id, {
+    taken: () => taken(),
+    done: (extraction) => {
+      resolve(extraction);
+      // Whoever sends bytes goes on, and finds that nobody waits for them.
+      bytes.destroy();
+      taken();
+    },
+  });
+  const nextTaken = () => {
+    const next = Promise.withResolvers<void>();
+    taken = next.resolve;
+    return next.promise;
+  };
+  try {
+    tell(process, { kind: 'begin', id, ...document });
+    await sendAll(process, id, bytes, nextTaken);
+    return await promise;
+  } finally {
+    waiting.delete(id);
+  }
 }
 
 async function sendAll(to: ChildProcess, id: number, bytes: Readable, taken: () => Promise<void>): Promise<void> {
