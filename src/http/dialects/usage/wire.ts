@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
 import type { Days, UsageDay, UsageReport, Whose } from '../../../core/core.ts';
-import { parseDay } from '../../../core/days.ts';
+import { parseDay } from '../../../core/metering/days.ts';
 import { type AgentId, parseAgentId, type TenantId } from '../../../ids.ts';
 import { amount } from '../../verbs/shapes.ts';
 

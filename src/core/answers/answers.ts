@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Grant } from '../auth/grant.ts';
-import type { Clock } from '../clock.ts';
-import * as rows from '../db/answers.ts';
-import type { Database } from '../db/schema.ts';
-import { FsError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Grant } from '../../auth/grant.ts';
+import type { Clock } from '../../clock.ts';
+import * as rows from '../../db/answers.ts';
+import type { Database } from '../../db/schema.ts';
+import { FsError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Sealer } from '../core-parts.ts';
 import type { Answers, EarlierAnswer, FirstWork } from './answer-types.ts';
-import type { Sealer } from './core-parts.ts';
 
 export interface AnswersParts {
   readonly db: Database;

@@ -1,17 +1,17 @@
-import { demand, type Grant } from '../auth/grant.ts';
-import type { Clock } from '../clock.ts';
-import { findAgent } from '../db/agents.ts';
-import * as rows from '../db/meter.ts';
-import { sumObjects } from '../db/object-lists.ts';
-import type { Database } from '../db/schema.ts';
-import * as ledger from '../db/usage.ts';
-import { FsError } from '../errors.ts';
-import type { AgentId, TenantId } from '../ids.ts';
-import { add, workspacePart } from './account.ts';
-import type { Metering, Usage, UsageDay, Whose } from './core.ts';
+import { demand, type Grant } from '../../auth/grant.ts';
+import type { Clock } from '../../clock.ts';
+import { findAgent } from '../../db/agents.ts';
+import * as rows from '../../db/meter.ts';
+import { sumObjects } from '../../db/object-lists.ts';
+import type { Database } from '../../db/schema.ts';
+import * as ledger from '../../db/usage.ts';
+import { FsError } from '../../errors.ts';
+import type { AgentId, TenantId } from '../../ids.ts';
+import { add, workspacePart } from '../account.ts';
+import type { Metering, Usage, UsageDay, Whose } from '../core.ts';
+import { NO_USAGE, toUsage } from '../quota.ts';
 import { dayOf, demandDays, eachDay, firstKept } from './days.ts';
 import type { Meter } from './meter.ts';
-import { NO_USAGE, toUsage } from './quota.ts';
 
 export interface MeteringParts {
   readonly db: Database;

@@ -1,9 +1,9 @@
-import type { ObjectRow } from '../db/schema.ts';
-import * as rows from '../db/slots.ts';
-import { FsError } from '../errors.ts';
-import type { TenantId } from '../ids.ts';
-import type { Log } from '../log.ts';
-import type { CoreMetrics } from './core-parts.ts';
+import type { ObjectRow } from '../../db/schema.ts';
+import * as rows from '../../db/slots.ts';
+import { FsError } from '../../errors.ts';
+import type { TenantId } from '../../ids.ts';
+import type { Log } from '../../log.ts';
+import type { CoreMetrics } from '../core-parts.ts';
 import { finishSlot, type HeldSlot, type SlotParts, whileHeld } from './slot-holding.ts';
 
 export interface SlotSweepParts extends SlotParts {

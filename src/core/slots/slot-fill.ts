@@ -1,10 +1,10 @@
-import type { Grant, UploadTerms } from '../auth/grant.ts';
-import type { ObjectRow } from '../db/schema.ts';
-import { FsError } from '../errors.ts';
-import type { AgentId } from '../ids.ts';
-import type { SlotDelivery, SlotProgress } from './core.ts';
-import { demandFits } from './intake.ts';
-import { noObject } from './object-rows.ts';
+import type { Grant, UploadTerms } from '../../auth/grant.ts';
+import type { ObjectRow } from '../../db/schema.ts';
+import { FsError } from '../../errors.ts';
+import type { AgentId } from '../../ids.ts';
+import type { SlotDelivery, SlotProgress } from '../core.ts';
+import { demandFits } from '../intake.ts';
+import { noObject } from '../object-rows.ts';
 import { coverSlot, finishSlot, type HeldSlot, type SlotParts, whileHeld } from './slot-holding.ts';
 
 /** What one delivery brings, as the file will have it. */

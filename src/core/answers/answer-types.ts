@@ -1,4 +1,4 @@
-import type { Grant } from '../auth/grant.ts';
+import type { Grant } from '../../auth/grant.ts';
 
 /** What a request's body was, without the body. */
 export interface BodyPrint {

@@ -1,4 +1,4 @@
-import { FsError } from '../errors.ts';
+import { FsError } from '../../errors.ts';
 import type { Day, Days } from './metering-types.ts';
 
 /** How many days can be asked for at once, and how many are kept one by one. */

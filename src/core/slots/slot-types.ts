@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { Grant } from '../auth/grant.ts';
-import type { ObjectId } from '../ids.ts';
-import type { Whose } from './metering-types.ts';
+import type { Grant } from '../../auth/grant.ts';
+import type { ObjectId } from '../../ids.ts';
+import type { Whose } from '../metering/metering-types.ts';
 
 export type Visibility = 'private' | 'public';
 

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
-import { addTransfers, type MeterOf, type Transfers } from '../db/meter.ts';
-import type { Database } from '../db/schema.ts';
-import type { TenantId } from '../ids.ts';
-import type { Log } from '../log.ts';
+import type { Clock } from '../../clock.ts';
+import { addTransfers, type MeterOf, type Transfers } from '../../db/meter.ts';
+import type { Database } from '../../db/schema.ts';
+import type { TenantId } from '../../ids.ts';
+import type { Log } from '../../log.ts';
 import { dayOf } from './days.ts';
 import { type NameLimits, Names } from './meter-names.ts';
 import type { Day, Transfer } from './metering-types.ts';

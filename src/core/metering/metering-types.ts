@@ -1,7 +1,7 @@
-import type { Grant } from '../auth/grant.ts';
-import type { AgentId, TenantId } from '../ids.ts';
-import type { Count } from '../tree/entry.ts';
-import type { Usage } from './tenancy-types.ts';
+import type { Grant } from '../../auth/grant.ts';
+import type { AgentId, TenantId } from '../../ids.ts';
+import type { Count } from '../../tree/entry.ts';
+import type { Usage } from '../tenancy-types.ts';
 
 /** What requests moved. */
 export interface Transfers {
