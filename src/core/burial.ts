@@ -11,9 +11,9 @@ import { partialIdOf } from '../tree/partial.ts';
 import type { DataRoot } from '../tree/root.ts';
 import type { Living } from '../tree/staging.ts';
 import { type Account, homeOf, nameAccount } from './account.ts';
-import type { Contents } from './contents.ts';
 import type { CoreMetrics } from './core-parts.ts';
 import type { Instances } from './instances.ts';
+import type { Contents } from './objects/contents.ts';
 import type { Recounts } from './recount.ts';
 
 /** Puts in order what processes left that stopped without a goodbye. */

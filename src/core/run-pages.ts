@@ -4,7 +4,7 @@ import type { Database } from '../db/schema.ts';
 import { pageSeeds } from '../db/seeds.ts';
 import type { RunId } from '../ids.ts';
 import type { FileObject, PageOf, PageRequest, Seeded, Skipped } from './core.ts';
-import { toObject } from './object-rows.ts';
+import { toObject } from './objects/object-rows.ts';
 import { decodeCursor, pageOf, strangeCursor } from './paging.ts';
 import { storedPath } from './stored-path.ts';
 

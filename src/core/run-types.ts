@@ -1,7 +1,7 @@
 import type { Grant } from '../auth/grant.ts';
 import type { AgentId, ObjectId, RunId } from '../ids.ts';
 import type { TreePath } from '../tree/path.ts';
-import type { FileObject } from './object-types.ts';
+import type { FileObject } from './objects/object-types.ts';
 import type { PageOf, PageRequest } from './page-types.ts';
 
 export type RunStatus = 'preparing' | 'running' | 'completed' | 'failed' | 'cancelled';

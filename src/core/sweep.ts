@@ -8,9 +8,9 @@ import type { AgentId, TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { DataRoot } from '../tree/root.ts';
 import { type Burial, livingOwners } from './burial.ts';
-import type { Contents } from './contents.ts';
 import type { Agents } from './core.ts';
 import type { CoreMetrics } from './core-parts.ts';
+import type { Contents } from './objects/contents.ts';
 import type { Quota } from './quota.ts';
 
 /** What time alone causes. */

@@ -4,7 +4,7 @@ import { FsError } from '../../errors.ts';
 import type { AgentId } from '../../ids.ts';
 import type { SlotDelivery, SlotProgress } from '../core.ts';
 import { demandFits } from '../intake.ts';
-import { noObject } from '../object-rows.ts';
+import { noObject } from '../objects/object-rows.ts';
 import { coverSlot, finishSlot, type HeldSlot, type SlotParts, whileHeld } from './slot-holding.ts';
 
 /** What one delivery brings, as the file will have it. */

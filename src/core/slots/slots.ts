@@ -8,7 +8,7 @@ import { makeSlotId, type ObjectId, type TenantId } from '../../ids.ts';
 import type { Objects, SignedPath, Slot, Slots, SlotWanted } from '../core.ts';
 import type { LinkSigner } from '../core-parts.ts';
 import { demandFits } from '../intake.ts';
-import { claimMeta, isExpired, narrowTo, noObject, pendingUpload, reaches } from '../object-rows.ts';
+import { claimMeta, isExpired, narrowTo, noObject, pendingUpload, reaches } from '../objects/object-rows.ts';
 import { fillSlot, progressOf } from './slot-fill.ts';
 import { coverSlot, roomOf, whileHeld } from './slot-holding.ts';
 import { endSlot, type SlotSweepParts, sweepSlots } from './slot-sweep.ts';

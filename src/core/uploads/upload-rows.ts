@@ -3,8 +3,8 @@ import type { UploadRow } from '../../db/schema.ts';
 import { FsError } from '../../errors.ts';
 import type { ObjectId, TenantId, UploadId } from '../../ids.ts';
 import { type Account, accountOf, objectsAccount, volumeOf } from '../account.ts';
-import { reaches } from '../object-rows.ts';
-import type { ObjectMeta } from '../object-types.ts';
+import { reaches } from '../objects/object-rows.ts';
+import type { ObjectMeta } from '../objects/object-types.ts';
 import { storedPath } from '../stored-path.ts';
 import type { Upload, UploadTarget } from './upload-types.ts';
 

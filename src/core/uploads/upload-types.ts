@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Grant } from '../../auth/grant.ts';
 import type { AgentId, ObjectId, UploadId } from '../../ids.ts';
 import type { TreePath } from '../../tree/path.ts';
-import type { ObjectMeta } from '../object-types.ts';
+import type { ObjectMeta } from '../objects/object-types.ts';
 
 /** Where an upload finishes: what is at a path is replaced then; a file becomes an object. */
 export type UploadTarget =

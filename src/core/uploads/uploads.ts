@@ -10,7 +10,7 @@ import type { Count } from '../../tree/entry.ts';
 import { demandCreatable } from '../../tree/path.ts';
 import { freedBy, NOTHING, subtract } from '../account.ts';
 import { demandFits } from '../intake.ts';
-import { claimMeta } from '../object-rows.ts';
+import { claimMeta } from '../objects/object-rows.ts';
 import { demandPlaceable } from '../placing.ts';
 import { holderOf, StandingRoom } from '../standing-room.ts';
 import { finish } from './finishing.ts';

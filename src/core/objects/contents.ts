@@ -1,12 +1,12 @@
-import { isReferenced, removeOrphan } from '../db/contents.ts';
-import type { Database } from '../db/schema.ts';
-import type { TenantId } from '../ids.ts';
-import { nameOf, parentOf, ROOT, type TreePath } from '../tree/path.ts';
-import type { DataRoot, Home } from '../tree/root.ts';
-import type { Staged } from '../tree/staging.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import { homeOf, lockName, objectsAccount } from './account.ts';
-import type { Locks } from './locks.ts';
+import { isReferenced, removeOrphan } from '../../db/contents.ts';
+import type { Database } from '../../db/schema.ts';
+import type { TenantId } from '../../ids.ts';
+import { nameOf, parentOf, ROOT, type TreePath } from '../../tree/path.ts';
+import type { DataRoot, Home } from '../../tree/root.ts';
+import type { Staged } from '../../tree/staging.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import { homeOf, lockName, objectsAccount } from '../account.ts';
+import type { Locks } from '../locks.ts';
 
 /** The bytes of objects: each content lies once per tenant, under its sha256, for as long as a row refers to it. */
 export interface Contents {

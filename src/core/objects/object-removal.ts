@@ -1,14 +1,14 @@
-import type { Clock } from '../clock.ts';
-import * as rows from '../db/objects.ts';
-import type { Database, ObjectRow } from '../db/schema.ts';
-import { FsError } from '../errors.ts';
-import type { ObjectId, TenantId } from '../ids.ts';
-import { NOTHING, objectsAccount } from './account.ts';
+import type { Clock } from '../../clock.ts';
+import * as rows from '../../db/objects.ts';
+import type { Database, ObjectRow } from '../../db/schema.ts';
+import { FsError } from '../../errors.ts';
+import type { ObjectId, TenantId } from '../../ids.ts';
+import { NOTHING, objectsAccount } from '../account.ts';
+import type { Locks } from '../locks.ts';
+import type { Quota } from '../quota.ts';
+import { Room } from '../room.ts';
 import type { Contents } from './contents.ts';
-import type { Locks } from './locks.ts';
 import { objectLock, objectPath } from './object-copies.ts';
-import type { Quota } from './quota.ts';
-import { Room } from './room.ts';
 
 export interface RemovalParts {
   readonly db: Database;

@@ -1,11 +1,11 @@
-import type { Grant } from '../auth/grant.ts';
-import type { ObjectMark } from '../db/object-lists.ts';
-import type { ObjectRow } from '../db/schema.ts';
-import { FsError } from '../errors.ts';
-import type { AgentId, ObjectId, RunId } from '../ids.ts';
-import type { FileObject, ObjectFilter, ObjectMeta } from './core.ts';
-import { decodeCursor, strangeCursor } from './paging.ts';
-import { storedPath } from './stored-path.ts';
+import type { Grant } from '../../auth/grant.ts';
+import type { ObjectMark } from '../../db/object-lists.ts';
+import type { ObjectRow } from '../../db/schema.ts';
+import { FsError } from '../../errors.ts';
+import type { AgentId, ObjectId, RunId } from '../../ids.ts';
+import type { FileObject, ObjectFilter, ObjectMeta } from '../core.ts';
+import { decodeCursor, strangeCursor } from '../paging.ts';
+import { storedPath } from '../stored-path.ts';
 
 /** An object as core knows it, from its row. @throws pending_upload, not_found for one that has no content any more */
 export function toObject(row: ObjectRow): FileObject {

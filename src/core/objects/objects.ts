@@ -1,18 +1,22 @@
-import { demand, type Grant } from '../auth/grant.ts';
-import type { Clock } from '../clock.ts';
-import { listObjects } from '../db/object-lists.ts';
-import { findObject } from '../db/objects.ts';
-import type { Database, ObjectRow } from '../db/schema.ts';
-import { FsError } from '../errors.ts';
-import type { ObjectId, TenantId } from '../ids.ts';
-import type { Staged } from '../tree/staging.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import { objectsAccount } from './account.ts';
+import { demand, type Grant } from '../../auth/grant.ts';
+import type { Clock } from '../../clock.ts';
+import { listObjects } from '../../db/object-lists.ts';
+import { findObject } from '../../db/objects.ts';
+import type { Database, ObjectRow } from '../../db/schema.ts';
+import { FsError } from '../../errors.ts';
+import type { ObjectId, TenantId } from '../../ids.ts';
+import type { Staged } from '../../tree/staging.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import { objectsAccount } from '../account.ts';
+import type { FileObject, ObjectMeta, Objects } from '../core.ts';
+import type { LinkSigner } from '../core-parts.ts';
+import { DEFAULT_PERMISSIONS, demandFits } from '../intake.ts';
+import type { Locks } from '../locks.ts';
+import { pageOf } from '../paging.ts';
+import type { Quota } from '../quota.ts';
+import { Room } from '../room.ts';
+import type { Announce } from '../webhooks/announcer.ts';
 import type { Contents } from './contents.ts';
-import type { FileObject, ObjectMeta, Objects } from './core.ts';
-import type { LinkSigner } from './core-parts.ts';
-import { DEFAULT_PERMISSIONS, demandFits } from './intake.ts';
-import type { Locks } from './locks.ts';
 import { type Copies, openCopies } from './object-copies.ts';
 import { removeObject } from './object-removal.ts';
 import {
@@ -26,10 +30,6 @@ import {
   reaches,
   toObject,
 } from './object-rows.ts';
-import { pageOf } from './paging.ts';
-import type { Quota } from './quota.ts';
-import { Room } from './room.ts';
-import type { Announce } from './webhooks/announcer.ts';
 
 export interface ObjectsParts {
   readonly db: Database;

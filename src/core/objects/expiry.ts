@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts';
-import { listExpiredObjects } from '../db/objects.ts';
-import type { Database } from '../db/schema.ts';
-import type { ObjectId, TenantId } from '../ids.ts';
-import type { Log } from '../log.ts';
-import { forEachOf } from '../tree/pool.ts';
-import type { CoreMetrics } from './core-parts.ts';
+import type { Clock } from '../../clock.ts';
+import { listExpiredObjects } from '../../db/objects.ts';
+import type { Database } from '../../db/schema.ts';
+import type { ObjectId, TenantId } from '../../ids.ts';
+import type { Log } from '../../log.ts';
+import { forEachOf } from '../../tree/pool.ts';
+import type { CoreMetrics } from '../core-parts.ts';
+import type { Chore } from '../sweep.ts';
 import type { InnerObjects } from './objects.ts';
-import type { Chore } from './sweep.ts';
 
 export interface ExpiryParts {
   readonly db: Database;

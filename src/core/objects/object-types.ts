@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { Grant } from '../auth/grant.ts';
-import type { AgentId, ObjectId, RunId, TenantId } from '../ids.ts';
-import type { TreePath } from '../tree/path.ts';
-import type { Staged } from '../tree/staging.ts';
-import type { OpenFile } from '../tree/tree.ts';
-import type { PageOf, PageRequest } from './page-types.ts';
+import type { Grant } from '../../auth/grant.ts';
+import type { AgentId, ObjectId, RunId, TenantId } from '../../ids.ts';
+import type { TreePath } from '../../tree/path.ts';
+import type { Staged } from '../../tree/staging.ts';
+import type { OpenFile } from '../../tree/tree.ts';
+import type { PageOf, PageRequest } from '../page-types.ts';
 
 export type Purpose = 'agent_input' | 'agent_output' | 'knowledge';
 
