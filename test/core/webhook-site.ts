@@ -4,7 +4,7 @@ import { ACME, bodyOf, coreSite, grantOf, type OneCore } from '../support/core.t
 import type { DatabaseKind } from '../support/databases.ts';
 import { HOOK_SECRET, type Receiver, startReceiver } from '../support/receiver.ts';
 
-export const EVERY_TYPE: readonly EventType[] = ['file.created', 'run.started', 'run.finished', 'quota.warning'];
+const EVERY_TYPE: readonly EventType[] = ['file.created', 'run.started', 'run.finished', 'quota.warning'];
 export const MINUTE = 60_000;
 export const DAY = 24 * 60 * MINUTE;
 

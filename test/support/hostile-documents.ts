@@ -13,7 +13,7 @@ export interface HostileDocument {
 const MEBIBYTE = 1024 * 1024;
 
 /** Deflated, so many mebibytes of one text: about a thousandth of them. */
-export function inflatesTo(mebibytes: number, text: string): Buffer {
+function inflatesTo(mebibytes: number, text: string): Buffer {
   const block = Buffer.alloc(MEBIBYTE, text);
   // What ends with a full flush says the same wherever it stands.
   const repeated = deflateRawSync(block, { finishFlush: constants.Z_FULL_FLUSH });

@@ -16,7 +16,7 @@ const QUOTED = '"(?:[\\t !#-\\[\\]-~]|\\\\[\\t -~])*"';
 const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}(?:[ \\t]*;[ \\t]*${TOKEN}=(?:${TOKEN}|${QUOTED}))*$`);
 
 /** The header that bounds an upload, as `0,<most bytes>`. Its name is the one that this API's clients know. */
-export const LENGTH_RANGE = 'x-goog-content-length-range';
+const LENGTH_RANGE = 'x-goog-content-length-range';
 
 const visibility = z
   .enum(VISIBILITIES)

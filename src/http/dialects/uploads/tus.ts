@@ -13,7 +13,7 @@ export interface UploadLimits {
 }
 
 export const TUS_VERSION = '1.0.0';
-export const EXTENSIONS = ['creation', 'creation-with-upload', 'expiration', 'termination', 'checksum'];
+const EXTENSIONS = ['creation', 'creation-with-upload', 'expiration', 'termination', 'checksum'];
 
 const OFFSET_STREAM = 'application/offset+octet-stream';
 
