@@ -3,10 +3,12 @@ import { documentFormat } from '../../src/documents/formats.ts';
 import { TextOutput } from '../../src/documents/text-output.ts';
 import { HOSTILE_DOCUMENTS, type HostileDocument } from '../support/hostile-documents.ts';
 import { linesOnPage, pdfOf } from '../support/pdf.ts';
-import { type Delay, DelayMeter, type Reading, readConfined } from './reading.ts';
+import { type Delay, DelayMeter, daemonsExtractor, type Reading, readConfined } from './reading.ts';
 
 const MEBIBYTE = 1024 * 1024;
+/** Beyond what the machine itself does to a loop that has nothing to do. */
 const MAX_DELAY_MS = 50;
+const NOISE_MS = 5000;
 /** A process is ended by a signal, and begins while others have the machine. */
 const GRACE_MS = 2000;
 /** What Node has of its own: its program, its libraries, and what is shared with others like it. */
@@ -31,13 +33,17 @@ function showReading({ name, outcome, ms, peakMiB }: Reading): void {
 
 describe('hostile documents', () => {
   it('cost their limits at most, and the event loop nothing', async () => {
+    const noise = new DelayMeter();
+    await noise.during(() => new Promise((resolve) => setTimeout(resolve, NOISE_MS)));
+    show('nothing read', noise.seen);
+    await using extractor = daemonsExtractor();
     const meter = new DelayMeter();
     const idle = process.memoryUsage().rss;
     let grown = 0;
     for (const document of [...HOSTILE_DOCUMENTS, pages(5000), pages(5000, (page) => [`page ${page}`])]) {
       const bytes = document.bytes();
       const before = process.memoryUsage().rss;
-      const reading = await meter.during(() => readConfined(document, bytes));
+      const reading = await meter.during(() => readConfined(extractor, document, bytes));
       grown = Math.max(grown, process.memoryUsage().rss - before);
       const { outcome, ms, peakMiB } = reading;
       showReading({ ...reading, name: `${document.format}: ${document.name}` });
@@ -52,7 +58,7 @@ describe('hostile documents', () => {
     process.stdout.write(
       `${Math.round((process.memoryUsage().rss - idle) / MEBIBYTE)} MiB more at the end, documents included\n`,
     );
-    expect(meter.seen.p99).toBeLessThan(MAX_DELAY_MS);
+    expect(meter.seen.p99).toBeLessThan(MAX_DELAY_MS + noise.seen.p99);
   }, 600_000);
 
   it('stop everything where they are read in the daemon’s own process', async () => {
@@ -68,8 +74,9 @@ describe('hostile documents', () => {
   });
 
   it('and honest ones take their time: a hundred pages', async () => {
+    await using extractor = daemonsExtractor();
     const document = pages(100);
-    const reading = await readConfined(document, document.bytes());
+    const reading = await readConfined(extractor, document, document.bytes());
     showReading(reading);
     expect(reading.outcome).toBe('text');
   });

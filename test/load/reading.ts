@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createHistogram } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
-import type { Extraction } from '../../src/core/texts/extractor.ts';
+import type { Extraction, Extractor } from '../../src/core/texts/extractor.ts';
 import { openKeptExtractor } from '../../src/core/texts/kept-extractor.ts';
 import { TEXT_LIMITS } from '../../src/core/texts/texts.ts';
 import { documentFormat } from '../../src/documents/formats.ts';
 import type { HostileDocument } from '../support/hostile-documents.ts';
 
-/** How late this process's event loop was, in milliseconds. */
+const TURN_MS = 5;
+
+/** How long the turns of this process's event loop took, in milliseconds: 5 where nothing is late. */
 export interface Delay {
   readonly p50: number;
   readonly p99: number;
@@ -16,17 +18,20 @@ export interface Delay {
 
 /** The delay of the event loop while some work goes on, and not between. */
 export class DelayMeter {
-  readonly #histogram = monitorEventLoopDelay({ resolution: 5 });
+  readonly #histogram = createHistogram();
 
   async during<T>(work: () => Promise<T>): Promise<T> {
-    this.#histogram.enable();
+    let before = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      this.#histogram.record(Math.max(1, Math.round((now - before) * 1e6)));
+      before = now;
+    }, TURN_MS);
     try {
-      // The first turns begin the measure: without them the first stop would not be seen.
-      await new Promise((resolve) => setTimeout(resolve, 30));
       return await work();
     } finally {
       await new Promise((resolve) => setTimeout(resolve, 30));
-      this.#histogram.disable();
+      clearInterval(timer);
     }
   }
 
@@ -45,9 +50,18 @@ export interface Reading {
   readonly peakMiB: number;
 }
 
-/** Reads a document as the daemon does, and looks at what that takes. */
-export async function readConfined({ name, format }: HostileDocument, bytes: Buffer): Promise<Reading> {
+/** What reads documents as in the daemon. */
+export function daemonsExtractor(): Extractor & AsyncDisposable {
   const extractor = openKeptExtractor(TEXT_LIMITS);
+  return { ...extractor, [Symbol.asyncDispose]: () => extractor.close() };
+}
+
+/** Reads a document, and looks at what that takes. */
+export async function readConfined(
+  extractor: Extractor,
+  { name, format }: HostileDocument,
+  bytes: Buffer,
+): Promise<Reading> {
   let peakMiB = 0;
   const timer = setInterval(() => {
     peakMiB = Math.max(peakMiB, ...descendantsMiB(process.pid));
@@ -59,7 +73,6 @@ export async function readConfined({ name, format }: HostileDocument, bytes: Buf
     return { name, outcome, ms: performance.now() - begin, peakMiB };
   } finally {
     clearInterval(timer);
-    await extractor.close();
   }
 }
 
