@@ -115,7 +115,8 @@ class Turns {
   }
 }
 
-async function demandHeld(db: Database, held: rows.LocksHeld): Promise<void> {
+/** @throws unavailable unless all of these leases are still held as they were taken */
+export async function demandHeld(db: Database, held: rows.LocksHeld): Promise<void> {
   if (await rows.checkLocks(db, held)) return;
   throw new FsError('unavailable', 'the daemon was held up for too long and gave up this change; try again', {
     retryAfterSeconds: 1,
