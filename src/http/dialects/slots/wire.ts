@@ -2,13 +2,12 @@ import { z } from 'zod';
 import type { Slot, SlotDelivery, SlotPage, Visibility } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { queryInteger } from '../../decode.ts';
-import { timestamp } from '../../verbs/shapes.ts';
+import { fileName, timestamp } from '../../verbs/shapes.ts';
 
 const MAX_TYPE_CHARACTERS = 255;
 const MAX_OFFSET = 100_000;
 const STATUSES = ['pending_upload', 'uploaded', 'error_state', 'deleted'] as const satisfies readonly Slot['status'][];
 const VISIBILITIES = ['private', 'public'] as const satisfies readonly Visibility[];
-const CONTROL = /\p{Cc}/u;
 
 // RFC 9110 8.3.1: tokens, and parameters that are tokens or quoted.
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -28,14 +27,6 @@ const size = z
   .transform(Number)
   .meta({ type: 'string', pattern: '^\\d{1,19}$', example: '1048576' });
 
-const fileName = z
-  .string()
-  .refine((text) => Buffer.byteLength(text) <= 255 && text !== '', { error: 'it has 1 to 255 bytes' })
-  .refine((text) => !/[/\\]/.test(text) && !CONTROL.test(text) && text !== '.' && text !== '..', {
-    error: 'it is one plain name, without slashes, backslashes or control characters',
-  })
-  .meta({ example: 'clip.mp4' });
-
 export const createBody = z.object({
   content_type: z
     .string()
@@ -43,7 +34,7 @@ export const createBody = z.object({
     .regex(MEDIA_TYPE, { error: 'it is a media type such as video/mp4' })
     .describe('What the upload will be: its Content-Type must be exactly this.')
     .meta({ example: 'video/mp4' }),
-  file_name: fileName.nullish(),
+  file_name: fileName.meta({ example: 'clip.mp4' }).nullish(),
   visibility: visibility.default('private'),
   expected_file_size: size.nullish().describe('In bytes: reserved at once, and demanded of the upload.'),
   file_size: size.nullish().describe('Another name of `expected_file_size`.'),
