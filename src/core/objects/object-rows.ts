@@ -81,13 +81,16 @@ export function narrowTo(grant: Grant, filter: ObjectFilter): ObjectFilter | nul
  */
 export function claimMeta(grant: Grant, meta: ObjectMeta): ObjectMeta {
   if (grant.user !== null && meta.userId !== null && meta.userId !== grant.user) {
-    throw new FsError('forbidden', 'this credential makes files of its own user only');
+    throw new FsError('forbidden', 'this credential is bound to one user and makes files for no other');
   }
   if (grant.agent !== null && meta.agentId !== null && meta.agentId !== grant.agent) {
-    throw new FsError('forbidden', 'this credential makes files of its own agent only');
+    throw new FsError('forbidden', 'this credential is bound to one agent and makes files for no other');
   }
   if (grant.agent !== null && meta.purpose === 'agent_output') {
-    throw new FsError('forbidden', 'outputs of an agent are made by the capture of a run, not by the agent itself');
+    throw new FsError(
+      'forbidden',
+      'a credential bound to an agent may not make agent_output; the finish of its run does',
+    );
   }
   return { ...meta, userId: meta.userId ?? grant.user, agentId: meta.agentId ?? grant.agent };
 }

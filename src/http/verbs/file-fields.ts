@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Grant } from '../../auth/grant.ts';
 import type { ObjectMeta, Purpose } from '../../core/core.ts';
 import { FsError } from '../../errors.ts';
-import { type AgentId, parseAgentId } from '../../ids.ts';
+import { parseAgentId } from '../../ids.ts';
 import { duration } from './durations.ts';
 import { fileName } from './shapes.ts';
 
@@ -35,42 +35,22 @@ export const fileFields = z.object({
 export type FileFields = z.infer<typeof fileFields>;
 
 /**
- * What a file is made with, with what the credential is bound to filled in.
- * @throws forbidden for what it may not make, invalid_request where nobody says whose file it is
+ * What a file is made with. What the credential is bound to is held against it, and filled in, where the file is made.
+ * @throws invalid_request where nobody says whose file it is
  */
 export function metaOf(fields: FileFields, grant: Grant): ObjectMeta {
   return {
     filename: fields.filename ?? null,
-    purpose: purposeFor(fields, grant),
+    purpose: fields.purpose,
     userId: userFor(fields, grant),
-    agentId: agentFor(fields, grant),
+    agentId: fields.agent_id === undefined ? null : parseAgentId(fields.agent_id),
     sessionId: fields.session_id ?? null,
     expiresAfterSeconds: fields.expires_after ?? null,
   };
 }
 
-/** @throws forbidden: what an agent makes becomes `agent_output` by capture alone */
-function purposeFor(fields: FileFields, grant: Grant): ObjectMeta['purpose'] {
-  if (grant.agent === null || fields.purpose !== 'agent_output') return fields.purpose;
-  throw new FsError(
-    'forbidden',
-    'a credential bound to an agent may not make agent_output; the finish of its run does',
-  );
-}
-
-/** @throws forbidden for another user than the credential's, invalid_request where there is none to know */
 function userFor(fields: FileFields, grant: Grant): string | null {
-  const userId = fields.user_id ?? grant.user;
-  if (grant.user !== null && userId !== grant.user) {
-    throw new FsError('forbidden', 'this credential is bound to one user and makes files for no other');
-  }
-  if (userId !== null || grant.agent !== null) return userId;
+  const userId = fields.user_id ?? null;
+  if (userId !== null || grant.user !== null || grant.agent !== null) return userId;
   throw new FsError('invalid_request', 'the field "userId" is missing: say whose file it is');
-}
-
-/** @throws forbidden for another agent than the credential's */
-function agentFor(fields: FileFields, grant: Grant): AgentId | null {
-  const agent = fields.agent_id === undefined ? grant.agent : parseAgentId(fields.agent_id);
-  if (grant.agent === null || agent === grant.agent) return agent;
-  throw new FsError('forbidden', 'this credential is bound to one agent and makes files for no other');
 }

@@ -51,12 +51,7 @@ async function fromJson(core: Core, call: Call, maxBytes: number): Promise<FileO
     maxBytes,
     declaredBytes: bytes.length,
   });
-  try {
-    return await received.keep(call.grant, meta);
-  } catch (error) {
-    await received.discard();
-    throw error;
-  }
+  return received.keep(call.grant, meta);
 }
 
 /** The fields of a form as those of a JSON body; an empty one is as if it were absent. */
