@@ -4,7 +4,7 @@ import { type InnerAgents, openAgents } from './agents.ts';
 import { type InnerAnswers, openAnswers } from './answers/answers.ts';
 import { openAttributes } from './attributes.ts';
 import { openBurial } from './burial.ts';
-import type { Core, FileObject } from './core.ts';
+import type { Core, OnKept } from './core.ts';
 import type { CoreParts } from './core-parts.ts';
 import { openDisk } from './disk.ts';
 import { openEdits } from './edits/edit-file.ts';
@@ -104,7 +104,7 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const volumes = openVolumes({ db, root, instance, quota, locks, news, recounts, workspaces });
   const agents = openAgents({ db, root, locks, volumes, workspaces, ownership: parts.ownership, abandonRun });
   const contents = openContents({ db, root, locks });
-  const onKept = (tenant: TenantId, object: FileObject): Promise<void> => runs.deliver(tenant, object);
+  const onKept: OnKept = (tenant, object) => runs.deliver(tenant, object);
   const objects = openObjects({ db, clock, quota, locks, contents, links, announce, onKept });
   const texts = openTexts({ db, clock, log, objects });
   const slots = openSlots({

@@ -18,12 +18,16 @@ import { aboutFile } from '../webhooks/event-data.ts';
 import type { Contents } from './contents.ts';
 import { noObject, toObject } from './object-rows.ts';
 
-export interface CopyParts {
+/** What objects stand on. */
+export interface RegistryParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly quota: Quota;
   readonly locks: Locks;
   readonly contents: Contents;
+}
+
+export interface CopyParts extends RegistryParts {
   readonly announce: Announce;
 }
 

@@ -1,29 +1,17 @@
-import type { Clock } from '../../clock.ts';
 import * as rows from '../../db/objects.ts';
-import type { Database, ObjectRow } from '../../db/schema.ts';
+import type { ObjectRow } from '../../db/schema.ts';
 import { FsError } from '../../errors.ts';
 import type { ObjectId, TenantId } from '../../ids.ts';
 import { NOTHING, objectsAccount } from '../account.ts';
-import type { Locks } from '../locks.ts';
-import type { Quota } from '../quota.ts';
 import { Room } from '../room.ts';
-import type { Contents } from './contents.ts';
-import { objectLock, objectPath } from './object-copies.ts';
-
-export interface RemovalParts {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly quota: Quota;
-  readonly locks: Locks;
-  readonly contents: Contents;
-}
+import { objectLock, objectPath, type RegistryParts } from './object-copies.ts';
 
 /**
  * Deletes an object, unless it is deleted already or `applies` says no to it as it is by then. True when it did. Under the
  * object's own lock, so that its size does not change between the look at it and the charge.
  */
 export async function removeObject(
-  parts: RemovalParts,
+  parts: RegistryParts,
   tenant: TenantId,
   id: ObjectId,
   applies: (row: ObjectRow) => boolean = () => true,
@@ -47,7 +35,7 @@ export async function removeObject(
 }
 
 /** Marks the row and gives its room back, together. True when its content is left without an object. */
-async function markDeleted(parts: RemovalParts, room: Room, tenant: TenantId, row: ObjectRow): Promise<boolean> {
+async function markDeleted(parts: RegistryParts, room: Room, tenant: TenantId, row: ObjectRow): Promise<boolean> {
   let orphaned = false;
   const charged = row.status === 'uploaded' ? { bytes: -(row.size ?? 0), files: -1 } : NOTHING;
   await room.settle(charged, async (transaction) => {

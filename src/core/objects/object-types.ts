@@ -70,11 +70,18 @@ export interface Objects {
   link(grant: Grant, id: ObjectId, ttlSeconds: number): Promise<ObjectLink>;
 }
 
-export interface ObjectLink {
-  readonly object: FileObject;
+/** A URL path and query under `/signed` that works until `expiresAt`. */
+export interface SignedPath {
   readonly path: string;
   readonly expiresAt: Date;
 }
+
+export interface ObjectLink extends SignedPath {
+  readonly object: FileObject;
+}
+
+/** Told of every object that a client made, once it is there. */
+export type OnKept = (tenant: TenantId, object: FileObject) => Promise<void>;
 
 /** An object with its bytes, to be closed. */
 export interface OpenObject {
@@ -86,7 +93,10 @@ export interface OpenObject {
 
 export interface ReceivedObject {
   readonly staged: Staged;
-  /** Registers it: durable, its content kept once. An `agent_input` of a user with a live run is delivered into that workspace. */
+  /**
+   * Registers it: durable, its content kept once, with what the grant is bound to filled in. An `agent_input` of a user with a live
+   * run is delivered into that workspace. Where it fails it is discarded. @throws forbidden for what the grant may not make
+   */
   keep(grant: Grant, meta: ObjectMeta): Promise<FileObject>;
   discard(): Promise<void>;
 }

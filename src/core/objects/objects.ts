@@ -1,23 +1,18 @@
 import { demand, type Grant } from '../../auth/grant.ts';
-import type { Clock } from '../../clock.ts';
 import { listObjects } from '../../db/object-lists.ts';
 import { findObject } from '../../db/objects.ts';
-import type { Database, ObjectRow } from '../../db/schema.ts';
+import type { ObjectRow } from '../../db/schema.ts';
 import { FsError } from '../../errors.ts';
 import type { ObjectId, TenantId } from '../../ids.ts';
 import type { Staged } from '../../tree/staging.ts';
 import type { OpenFile } from '../../tree/tree.ts';
 import { objectsAccount } from '../account.ts';
-import type { FileObject, ObjectMeta, Objects } from '../core.ts';
+import type { FileObject, ObjectMeta, Objects, OnKept } from '../core.ts';
 import type { LinkSigner } from '../core-parts.ts';
 import { DEFAULT_PERMISSIONS, demandFits } from '../intake.ts';
-import type { Locks } from '../locks.ts';
 import { pageOf } from '../paging.ts';
-import type { Quota } from '../quota.ts';
 import { Room } from '../room.ts';
-import type { Announce } from '../webhooks/announcer.ts';
-import type { Contents } from './contents.ts';
-import { type Copies, openCopies } from './object-copies.ts';
+import { type Copies, type CopyParts, openCopies } from './object-copies.ts';
 import { removeObject } from './object-removal.ts';
 import {
   claimMeta,
@@ -30,17 +25,11 @@ import {
   reaches,
   toObject,
 } from './object-rows.ts';
+import { signFile } from './signed-file.ts';
 
-export interface ObjectsParts {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly quota: Quota;
-  readonly locks: Locks;
-  readonly contents: Contents;
+export interface ObjectsParts extends CopyParts {
   readonly links: LinkSigner;
-  readonly announce: Announce;
-  /** Told of every object that a client made. */
-  onKept(tenant: TenantId, object: FileObject): Promise<void>;
+  readonly onKept: OnKept;
 }
 
 /** What core itself asks of objects besides what clients may: the daemon's own copies in and out. */
@@ -121,11 +110,8 @@ export function openObjects(parts: ObjectsParts): InnerObjects {
 
     async link(grant, id, ttlSeconds) {
       const object = await get(grant, id);
-      const wanted = clock().getTime() + ttlSeconds * 1000;
-      const expiresAt = new Date(Math.min(wanted, object.expiresAt?.getTime() ?? wanted));
-      const path = `/signed/files/${id}`;
-      const token = parts.links.sign(path, { kind: 'download', tenant: grant.tenant, object: id }, expiresAt);
-      return { object, path: `${path}?token=${encodeURIComponent(token)}`, expiresAt };
+      const wanted = new Date(clock().getTime() + ttlSeconds * 1000);
+      return { object, ...signFile(parts.links, { ...object, tenant: grant.tenant }, wanted) };
     },
   };
 }

@@ -7,7 +7,7 @@ import type { TenantId } from '../../ids.ts';
 import type { PartialFile, Staged } from '../../tree/staging.ts';
 import { objectsAccount } from '../account.ts';
 import { whileClaimed } from '../claim.ts';
-import type { FileObject } from '../core.ts';
+import type { OnKept } from '../core.ts';
 import { DEFAULT_PERMISSIONS } from '../intake.ts';
 import type { PathGuard } from '../leases.ts';
 import type { Contents } from '../objects/contents.ts';
@@ -24,8 +24,7 @@ export interface SlotParts {
   readonly quota: Quota;
   readonly contents: Contents;
   readonly announce: Announce;
-  /** Told of every object that a client made. */
-  onKept(tenant: TenantId, object: FileObject): Promise<void>;
+  readonly onKept: OnKept;
 }
 
 /** A slot that nobody else is at work on, with all that it holds. */

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Grant } from '../../auth/grant.ts';
 import type { ObjectId } from '../../ids.ts';
 import type { Whose } from '../metering/metering-types.ts';
+import type { SignedPath } from '../objects/object-types.ts';
 
 export type Visibility = 'private' | 'public';
 
@@ -31,12 +32,6 @@ export interface SlotWanted {
   readonly expectedBytes: number | null;
   /** The most that may be uploaded. */
   readonly maxBytes: number;
-}
-
-/** A URL path and query under `/signed` that works until `expiresAt`. */
-export interface SignedPath {
-  readonly path: string;
-  readonly expiresAt: Date;
 }
 
 /** The bytes of a slot, or a piece of them. */

@@ -9,6 +9,7 @@ import type { Objects, SignedPath, Slot, Slots, SlotWanted } from '../core.ts';
 import type { LinkSigner } from '../core-parts.ts';
 import { demandFits } from '../intake.ts';
 import { claimMeta, isExpired, narrowTo, noObject, pendingUpload, reaches } from '../objects/object-rows.ts';
+import { signFile } from '../objects/signed-file.ts';
 import { fillSlot, progressOf } from './slot-fill.ts';
 import { coverSlot, roomOf, whileHeld } from './slot-holding.ts';
 import { endSlot, type SlotSweepParts, sweepSlots } from './slot-sweep.ts';
@@ -93,12 +94,10 @@ async function download(parts: SlotsParts, grant: Grant, id: ObjectId): Promise<
   if (row.visibility === 'private') demandOwn(grant, row);
   if (row.status === 'pending_upload') throw pendingUpload(id);
   await rows.countDownload(parts.db, id);
-  const end = now.getTime() + URL_MS;
-  const expiresAt = new Date(Math.min(end, row.expires_at ?? end));
-  const path = `/signed/files/${id}`;
+  const expiresAt = row.expires_at === null ? null : new Date(row.expires_at);
   // Of the owner, also where another tenant asks: the link reads that one object and nothing else.
-  const claim = { kind: 'download', tenant: row.tenant as TenantId, object: id } as const;
-  return { path: `${path}?token=${parts.links.sign(path, claim, expiresAt)}`, expiresAt };
+  const file = { tenant: row.tenant as TenantId, id, expiresAt };
+  return signFile(parts.links, file, new Date(now.getTime() + URL_MS));
 }
 
 async function remove(parts: SlotsParts, grant: Grant, id: ObjectId): Promise<void> {

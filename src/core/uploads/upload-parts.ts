@@ -1,12 +1,11 @@
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../db/schema.ts';
-import type { TenantId } from '../../ids.ts';
 import type { Log } from '../../log.ts';
 import type { DataRoot } from '../../tree/root.ts';
 import type { CoreMetrics } from '../core-parts.ts';
 import type { News } from '../feeds/news.ts';
 import type { Contents } from '../objects/contents.ts';
-import type { FileObject } from '../objects/object-types.ts';
+import type { OnKept } from '../objects/object-types.ts';
 import type { InnerObjects } from '../objects/objects.ts';
 import type { Quota } from '../quota.ts';
 import type { Agents } from '../tenancy-types.ts';
@@ -26,6 +25,5 @@ export interface UploadParts {
   readonly volumes: InnerVolumes;
   readonly contents: Contents;
   readonly objects: Pick<InnerObjects, 'find' | 'register'>;
-  /** Told of every object that came of an upload. */
-  onKept(tenant: TenantId, object: FileObject): Promise<void>;
+  readonly onKept: OnKept;
 }
