@@ -27,6 +27,9 @@ const PART = { 'content-type': 'application/offset+octet-stream', 'upload-offset
 const NO_EVENT = { 'last-event-id': 'no id' };
 
 /** One valid request for each route. A route that is missing here fails the test. */
+/** Of one tenant; nothing is ever sent there. */
+const WEBHOOK = { url: 'https://receiver.example/', events: ['run.started'], secret: 'sixteen-letters-or-more' };
+
 const SAMPLES: Readonly<Record<string, Sample>> = {
   // Before anything of the stranger's own is made.
   'slots.list': { stranger: emptyList('files') },
@@ -106,6 +109,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   'uploads.get': { params: upload, stranger: 404 },
   'uploads.patch': { params: upload, raw: 'x', headers: { ...TUS, ...PART }, stranger: 404 },
   'uploads.terminate': { params: upload, headers: TUS, stranger: 404 },
+  'webhooks.get': { stranger: 404 },
+  'webhooks.delete': { stranger: 404 },
+  // The stranger's own.
+  'webhooks.put': { ...json(WEBHOOK), stranger: status(201) },
   // An agent's id is each tenant's own: these make one of the stranger's own, so they come last.
   'runs.start': { ...json({ files: ['secret.txt'] }), stranger: 404 },
   'filesystem.create': { params: file, ...json({ content: 'mine' }), stranger: status(201) },
@@ -153,6 +160,7 @@ describe('every route', () => {
     await world.owner.writes('a1', 'secret.txt', 'secret');
     const { id } = await world.owner.uploads('secret.txt', 'secret');
     const run = await world.owner.startsRun('a1', { user_id: 'u1' });
+    await world.as({ scope: 'admin' }).does('PUT /v1/webhooks', { json: WEBHOOK });
     const begun = await world.owner.does('POST /v1/uploads', { headers: SAMPLES['uploads.create']?.headers ?? {} });
     const uploadId = String(begun.headers.location).split('/').at(-1) ?? '';
     owned = { world, words: { agentId: 'a1', id, runId: run.run_id, tenant: world.tenant, uploadId } };
