@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +73,7 @@ export class Fleet {
 
   /** Resolves when every process that should serve has answered something. */
   async whole(): Promise<void> {
-    if (this.#victim === 'worker') await until(() => this.#bothServe(), 'two workers serve', 20_000);
+    if (this.#victim === 'worker') await until(() => this.#bothServe(), 'two workers serve', 40_000);
   }
 
   async #bothServe(): Promise<boolean> {
@@ -116,7 +117,7 @@ export class Fleet {
   async filesIn(...home: string[]): Promise<Map<string, Buffer>> {
     const root = this.tree(...home);
     const found = new Map<string, Buffer>();
-    for (const path of await filesBelow(root)) found.set(path, await readFile(join(root, path)));
+    for (const path of await filesThere(root)) found.set(path, await readFile(join(root, path)));
     return found;
   }
 
@@ -142,9 +143,14 @@ export class Fleet {
   }
 
   async #staged(): Promise<string[]> {
-    const paths = await filesBelow(join(this.dataDir, 'tenants'));
+    const paths = await filesThere(join(this.dataDir, 'tenants'));
     return paths.filter((path) => /^[^/]+\/(store|objects|agents\/[^/]+)\/staging\//.test(path));
   }
+}
+
+/** None where nothing was ever put. */
+async function filesThere(directory: string): Promise<string[]> {
+  return existsSync(directory) ? filesBelow(directory) : [];
 }
 
 const ENV: Readonly<Record<Victim, Record<string, string>>> = {

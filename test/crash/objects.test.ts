@@ -106,7 +106,8 @@ describe.each(VICTIMS)('kill -9 of a %s while files are made and deleted', (vict
       for (let round = 0; round < ROUNDS; round++) {
         const files = new Files(fleet);
         const writers = Array.from({ length: WRITERS }, (_, writer) => files.write(writer));
-        await pause(300 + momentOf(round, 400));
+        await until(() => files.kept.size > 0, 'a file is made', 40_000);
+        await pause(momentOf(round, 400));
         files.stop();
         await fleet.strike();
         await Promise.all(writers);

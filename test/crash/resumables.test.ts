@@ -1,4 +1,5 @@
 import { metadataOf, OFFSET_STREAM, TUS } from '../dialects/uploads/tus.ts';
+import { until } from '../support/wait.ts';
 import { makeContent } from './content.ts';
 import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
 
@@ -97,7 +98,12 @@ describe.each(VICTIMS)('kill -9 of a %s while uploads go on', (victim) => {
       for (let round = 0; round < ROUNDS; round++) {
         const uploads = new Resumables(fleet);
         const clients = Array.from({ length: UPLOADERS }, (_, uploader) => uploads.upload(uploader, round));
-        await pause(400 + momentOf(round, 400));
+        await until(
+          () => uploads.tasks.some(({ acknowledged }) => acknowledged > 0),
+          'a piece is acknowledged',
+          40_000,
+        );
+        await pause(momentOf(round, 400));
         uploads.stop();
         await fleet.strike();
         await Promise.all(clients);
