@@ -25,7 +25,7 @@ import { openRecounts, type Recounts } from './recount.ts';
 import { type InnerRuns, openRuns } from './runs.ts';
 import { type InnerSearches, openSearches } from './search/searches.ts';
 import { type InnerSlots, openSlots } from './slots/slots.ts';
-import { openSweeper } from './sweep.ts';
+import { type Chore, openSweeper } from './sweep.ts';
 import { openTenants } from './tenants.ts';
 import { type InnerTexts, openTexts } from './texts/texts.ts';
 import { type InnerUploads, openUploads } from './uploads/uploads.ts';
@@ -70,33 +70,28 @@ interface Ground {
 
 /** What everything that writes stands on. */
 async function openGround(parts: CoreParts): Promise<Ground> {
-  const { db, root, clock, log, instance } = parts;
+  const { db, root, clock, log, instance, limits, metrics } = parts;
   const instances = await openInstances({ db, clock, log, identity: thisProcess(instance) });
   const locks = openLocks({ db, instance, clock, severalProcesses: parts.severalProcesses });
-  const { seals, metrics, webhooks: web } = parts;
-  const courier = openCourier({ db, instance, clock, log, seals, metrics, web });
+  const courier = openCourier({ db, instance, clock, log, metrics, seals: parts.seals, web: parts.webhooks });
   const announce = announcer({ clock, wake: courier.wake });
   const recounts = openRecounts({ db, root, locks, announce });
   const news = openNews({ db, clock });
-  const watches = openWatches({ root, maxDirs: parts.limits.watchMaxDirs });
+  const watches = openWatches({ root, maxDirs: limits.watchMaxDirs });
   const feeds = openFeeds({ db, root, clock, log, instance, news, watches, locks });
   const quota = openQuota({
-    db,
-    instance,
-    disk: openDisk(root, parts.limits.diskReserveBytes),
+    ...{ db, instance, announce, recount: recounts.recount, missed: news.missed },
+    disk: openDisk(root, limits.diskReserveBytes),
     demandAlive: instances.demandAlive,
-    recount: recounts.recount,
-    missed: news.missed,
-    announce,
   });
   const meter = openMeter({ db, clock, log });
   return { instances, locks, recounts, quota, news, watches, feeds, meter, courier, announce };
 }
 
-type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'> & { readonly contents: Contents };
+type Nouns = Omit<InnerCore, 'sweep' | 'watchedDirectories' | 'close'>;
 
 /** The nouns of the product. Runs and what they run in know each other, so some are told of runs only when asked. */
-function openNouns(parts: CoreParts, ground: Ground): Nouns {
+function openNouns(parts: CoreParts, ground: Ground): Nouns & { readonly contents: Contents } {
   const { db, root, clock, log, instance, limits, links, metrics } = parts;
   const { locks, recounts, quota, news, watches, feeds, meter, announce } = ground;
   const abandonRun = (tenant: TenantId, agent: AgentId): Promise<void> => runs.abandon(tenant, agent);
@@ -116,33 +111,18 @@ function openNouns(parts: CoreParts, ground: Ground): Nouns {
   const uploads = openUploads({
     ...{ db, root, clock, instance, log, metrics, quota, news, agents, volumes, contents, objects, onKept },
   });
-  const [defaults, autocreate] = [limits.tenant, limits.tenantAutocreate];
   const tenants = openTenants({
-    ...{ db, root, clock, abandonRun, defaults, autocreate, announce },
-    forgetUsage: meter.forget,
+    ...{ db, root, clock, announce, abandonRun, forgetUsage: meter.forget },
+    defaults: limits.tenant,
+    autocreate: limits.tenantAutocreate,
   });
   const attributes = openAttributes({ db, volumes, news });
   const searches = openSearches({ home: volumes.home, tagged: attributes.tagged });
   const imports = openImports({ volumes, web: parts.web });
   const changes = openChanges({ db, clock, volumes, feeds });
-  return {
-    ...{
-      tenants,
-      agents,
-      volumes,
-      attributes,
-      imports,
-      objects,
-      texts,
-      runs,
-      slots,
-      uploads,
-      searches,
-      changes,
-      contents,
-    },
-    ...openApart(parts, ground),
-  };
+  const trees = { volumes, attributes, imports, searches, changes };
+  const files = { objects, contents, texts, slots, uploads };
+  return { tenants, agents, runs, ...trees, ...files, ...openApart(parts, ground) };
 }
 
 /** The nouns that stand on no other. */
@@ -159,31 +139,36 @@ function openApart(
   };
 }
 
+/** What time alone causes, but for what the sweeper sees to itself. */
+function choresOf({ db, clock, log, metrics }: CoreParts, { courier }: Ground, nouns: Nouns): readonly Chore[] {
+  return [
+    { what: 'runs', work: nouns.runs.sweep },
+    { what: 'slots', work: nouns.slots.sweep },
+    { what: 'uploads', work: nouns.uploads.sweep },
+    expiredObjects({ db, clock, log, metrics, objects: nouns.objects }),
+    { what: 'webhooks', work: courier.look },
+    { what: 'old answers', work: nouns.answers.purge },
+    { what: 'days of usage', work: () => foldOldDays({ db, clock }) },
+  ];
+}
+
 /**
  * Opens the product over an open database and data root: makes this process known, puts in order what dead ones left, and
  * begins to sweep. Nothing may be served before this resolves.
  */
 export async function openCore(parts: CoreParts): Promise<InnerCore> {
-  const { db, root, clock, log, instance, metrics, limits } = parts;
+  const { db, root, clock, log, instance, metrics } = parts;
   const ground = await openGround(parts);
   const { instances, recounts, quota, watches, feeds, meter, courier } = ground;
   const { contents, ...nouns } = openNouns(parts, ground);
-  const { agents, objects, runs, slots } = nouns;
+  const { agents, runs } = nouns;
   const burial = openBurial({
     ...{ db, root, clock, instances, contents, recounts, log, metrics, recoverRuns: runs.recover },
   });
-  const { eventsRetentionMs } = limits;
   const sweeper = openSweeper({
-    ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents, eventsRetentionMs },
-    chores: [
-      { what: 'webhooks', work: courier.look },
-      { what: 'runs', work: runs.sweep },
-      { what: 'old answers', work: nouns.answers.purge },
-      { what: 'slots', work: slots.sweep },
-      expiredObjects({ db, clock, log, metrics, objects }),
-      { what: 'days of usage', work: () => foldOldDays({ db, clock }) },
-      { what: 'uploads', work: nouns.uploads.sweep },
-    ],
+    ...{ db, root, clock, instance, log, metrics, quota, burial, contents, agents },
+    eventsRetentionMs: parts.limits.eventsRetentionMs,
+    chores: choresOf(parts, ground, nouns),
   });
 
   async function close(): Promise<void> {
