@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { posix } from 'node:path';
 import { algorithmOf } from './auth/algorithm.ts';
 import type { SigningKey } from './auth/link.ts';
+import { parseDuration } from './durations.ts';
 
 /** How the text of one setting is read. */
 export interface Parser<T> {
@@ -47,8 +48,6 @@ export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Parser
   };
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** Milliseconds: a whole number with its unit, `s`, `m`, `h` or `d`. The bounds are texts of the same form. */
 export function duration(min: string, max: string): Parser<number> {
   const [minMs, maxMs] = [milliseconds(min) ?? 0, milliseconds(max) ?? 0];
@@ -59,9 +58,8 @@ export function duration(min: string, max: string): Parser<number> {
 }
 
 function milliseconds(text: string): number | undefined {
-  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const factor = UNIT_MS[unit];
-  return factor === undefined ? undefined : Number(digits) * factor;
+  const seconds = /[smhd]$/.test(text) ? parseDuration(text) : null;
+  return seconds === null ? undefined : seconds * 1000;
 }
 
 export function oneOf<const T extends string>(words: readonly T[]): Parser<T> {

@@ -3,6 +3,7 @@ import { MAX_TOKEN_LIFE_SECONDS } from '../../auth/claims.ts';
 import { parseScopes } from '../../auth/scope-text.ts';
 import { makeToken, type TokenClaims } from '../../auth/token.ts';
 import { type Config, readConfig } from '../../config.ts';
+import { parseDuration } from '../../durations.ts';
 import { FsError } from '../../errors.ts';
 import { type AgentId, parseAgentId, parseTenantId, type TenantId } from '../../ids.ts';
 import { type Log, openLog } from '../../log.ts';
@@ -17,8 +18,6 @@ export interface TokenOptions {
   readonly ttl: string;
   readonly json?: boolean;
 }
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 24 * 3600 };
 
 /** `workspaced token`. @throws invalid_request for an option or setting that is wrong */
 export async function printToken(
@@ -80,8 +79,7 @@ function demandUser(text: string): string {
 }
 
 function parseTtl(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
-  const seconds = Number(digits) * (UNIT_SECONDS[unit] ?? 0);
-  if (digits !== '' && seconds >= 1 && seconds <= MAX_TOKEN_LIFE_SECONDS) return seconds;
+  const seconds = parseDuration(text) ?? 0;
+  if (seconds >= 1 && seconds <= MAX_TOKEN_LIFE_SECONDS) return seconds;
   throw new FsError('invalid_request', `--ttl is "${text}"; it must be 30s, 15m, 24h, 7d or seconds, and at most 366d`);
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { FileObject, ObjectFilter, PageOf } from '../../../core/core.ts';
+import { parseDuration } from '../../../durations.ts';
 import { FsError } from '../../../errors.ts';
 import { parseAgentId, parseRunId } from '../../../ids.ts';
 import { display } from '../../../tree/path.ts';
-import { parseDuration } from '../../verbs/durations.ts';
 import { fileFields, purpose, shortName } from '../../verbs/file-fields.ts';
 import { pageQuery, timestamp } from '../../verbs/shapes.ts';
 
