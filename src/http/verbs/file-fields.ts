@@ -4,19 +4,10 @@ import type { ObjectMeta, Purpose } from '../../core/core.ts';
 import { FsError } from '../../errors.ts';
 import { parseAgentId } from '../../ids.ts';
 import { duration } from './durations.ts';
-import { fileName } from './shapes.ts';
+import { fileName, shortName } from './shapes.ts';
 
 const PURPOSES = ['agent_input', 'agent_output', 'knowledge'] as const satisfies readonly Purpose[];
 const MAX_KEPT_SECONDS = 3660 * 24 * 3600;
-const CONTROL = /\p{Cc}/u;
-
-/** A user, session or the like as a client names it. `what` begins the sentence that refuses one. */
-export const shortName = (what: string) =>
-  z
-    .string()
-    .min(1)
-    .max(256)
-    .refine((text) => !CONTROL.test(text), { error: `${what} may not contain control characters` });
 
 /** The shape of a purpose. */
 export const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` or `knowledge`.');
@@ -24,10 +15,10 @@ export const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` 
 /** What a file is made with besides its bytes: form fields and JSON fields alike, in snake_case. */
 export const fileFields = z.object({
   filename: fileName.optional().describe('By default the name that the part carries.'),
-  user_id: shortName('it').optional().describe('The end user whose file it is.').meta({ example: 'user_42' }),
+  user_id: shortName.optional().describe('The end user whose file it is.').meta({ example: 'user_42' }),
   purpose: purpose.default('agent_input'),
   agent_id: z.string().optional().describe('Only for this agent.'),
-  session_id: shortName('it').optional().describe('Only for this session.'),
+  session_id: shortName.optional().describe('Only for this session.'),
   expires_after: duration(MAX_KEPT_SECONDS)
     .optional()
     .describe('When it is removed, counted from now: seconds, or 12h, 7d. The answer says when, in `Sunset`.'),

@@ -21,6 +21,13 @@ export const success = z.object({ success: z.literal(true) });
 /** A whole number of bytes or files. */
 export const amount = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+/** A user or session as a client names it. */
+export const shortName = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((text) => !/\p{Cc}/u.test(text), { error: 'it may not contain control characters' });
+
 /** What a file by id may be called. */
 export const fileName = z
   .string()

@@ -5,7 +5,7 @@ import { parseObjectId } from '../../../ids.ts';
 import { display, parseDirectory } from '../../../tree/path.ts';
 import { queryFlag, queryLimit } from '../../decode.ts';
 import { duration } from '../../verbs/durations.ts';
-import { amount, nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
+import { amount, nextCursor, pageQuery, shortName, timestamp } from '../../verbs/shapes.ts';
 import { snippetsOf } from './snippets.ts';
 
 const MAX_SEEDS = 10_000;
@@ -14,11 +14,6 @@ const MAX_SECONDS = 366 * 24 * 3600;
 const DAY_SECONDS = 86_400;
 
 const agentId = z.string().meta({ example: 'a1' });
-const person = z
-  .string()
-  .min(1)
-  .max(256)
-  .refine((text) => !/\p{Cc}/u.test(text), { error: 'it may not contain control characters' });
 const mode = z.enum(['rw', 'ro']).default('rw').describe('`ro` makes the copies read-only (0444).');
 const to = z
   .string()
@@ -47,7 +42,7 @@ const seeds = z
 
 export const createBody = z.object({
   agent_id: agentId.optional().describe('Made up where it is absent.'),
-  user_id: person.optional().describe('Whose workspace it is. By default the first user that runs in it.'),
+  user_id: shortName.optional().describe('Whose workspace it is. By default the first user that runs in it.'),
   shared: z.boolean().default(false).describe('Several users may run in it, one after the other.'),
   lifecycle: z.enum(['persistent', 'ephemeral']).default('persistent'),
   quota_bytes: amount.optional().describe('0 is no limit but the tenant’s.'),
@@ -80,8 +75,8 @@ export const startBody = z.object({
     .union([z.enum(['all', 'none']), z.array(z.string().min(1)).max(MAX_SEEDS)])
     .default('all')
     .describe('Which of the user’s agent_input files are put in.'),
-  user_id: person.optional(),
-  session_id: person.optional(),
+  user_id: shortName.optional(),
+  session_id: shortName.optional(),
   on_conflict: z
     .enum(['replace', 'keep', 'fail'])
     .default('replace')

@@ -4,8 +4,8 @@ import { parseDuration } from '../../../durations.ts';
 import { FsError } from '../../../errors.ts';
 import { parseAgentId, parseRunId } from '../../../ids.ts';
 import { display } from '../../../tree/path.ts';
-import { fileFields, purpose, shortName } from '../../verbs/file-fields.ts';
-import { pageQuery, timestamp } from '../../verbs/shapes.ts';
+import { fileFields, purpose } from '../../verbs/file-fields.ts';
+import { pageQuery, shortName, timestamp } from '../../verbs/shapes.ts';
 
 const DEFAULT_TTL_SECONDS = 3600;
 const MAX_TTL_SECONDS = 7 * 24 * 3600;
@@ -13,10 +13,10 @@ const MAX_TTL_SECONDS = 7 * 24 * 3600;
 export const createBody = fileFields.extend({ content: z.string().describe('The bytes as base64.') });
 
 export const listQuery = z.object({
-  userId: shortName('it').optional(),
+  userId: shortName.optional(),
   purpose: purpose.optional(),
   agentId: z.string().optional(),
-  sessionId: shortName('it').optional(),
+  sessionId: shortName.optional(),
   runId: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,128}$/, { error: 'it is no run id' })
