@@ -63,7 +63,7 @@ const ROWS = {
   workspaceQuotaBytes: setting('WORKSPACE_QUOTA_BYTES', '0', parse.size(0), 'bytes of a new workspace; 0 = no limit'),
   workspaceQuotaFiles: setting('WORKSPACE_QUOTA_FILES', '0', parse.integer(0), 'files of a new one; 0 = no limit'),
   storeMaxFileBytes: setting('STORE_MAX_FILE_BYTES', '50MiB', parse.size(1), 'largest file of a store'),
-  filesMaxFileBytes: setting('FILES_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest purpose-tagged file'),
+  filesMaxFileBytes: setting('FILES_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest file of `/v1/files`'),
   slotMaxFileBytes: setting('SLOT_MAX_FILE_BYTES', '5GiB', parse.size(1), 'largest upload to a slot'),
   mediaMaxFileBytes: setting('MEDIA_MAX_FILE_BYTES', '10MiB', parse.size(1), 'largest file of the media API'),
   mediaSignedUrls: setting('MEDIA_SIGNED_URLS', 'false', parse.truth, 'the media API gives out signed URLs'),

@@ -26,6 +26,7 @@ export interface EarlierAnswer {
   answerTo(body: BodyPrint | null): string;
 }
 
+/** What a request with a key finds: it is the first, or one was before it. */
 export type AnswerClaim = { readonly first: FirstWork } | { readonly earlier: EarlierAnswer };
 
 /** Remembers for a day what was answered to requests that carry a key, so that the same request sent again is not done again. */

@@ -59,7 +59,7 @@ function hashOf(texts: readonly (string | null)[]): string {
   return createHash('sha256').update(JSON.stringify(texts)).digest('base64url');
 }
 
-/** @throws conflict */
+/** What an earlier request left. @throws conflict while it is in work, and where it ended without an answer */
 function earlierAnswer({ seals }: AnswersParts, found: rows.FoundAnswer, key: string): EarlierAnswer {
   const { bodyHash, bodyBytes, answer, isOwned } = found;
   if (bodyHash === null || (answer === null && isOwned)) {

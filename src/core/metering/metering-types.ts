@@ -31,6 +31,7 @@ export interface UsageReport extends Usage, Transfers {}
 /** A day of UTC as `2026-01-15`. */
 export type Day = string & { readonly __day: true };
 
+/** What was moved in a day, and what was held at its end. */
 export interface UsageDay extends Transfers {
   readonly day: Day;
   /** What the tenant held at the end of the day; null where that is not known, and in the days of a user or an agent. */
@@ -49,6 +50,6 @@ export interface Metering {
   count(transfer: Transfer): void;
   /** What this process has counted is in it; what others have, a second later. @throws forbidden for another user than the grant's */
   report(grant: Grant, whose: Whose): Promise<UsageReport>;
-  /** Every day that is asked for, up to today; at most `MAX_DAYS`. @throws forbidden, invalid_request */
+  /** Every day that is asked for, up to today; at most 400. @throws forbidden, invalid_request */
   days(grant: Grant, whose: Whose, days: Partial<Days>): Promise<readonly UsageDay[]>;
 }

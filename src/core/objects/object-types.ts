@@ -6,12 +6,15 @@ import type { Staged } from '../../tree/staging.ts';
 import type { OpenFile } from '../../tree/tree.ts';
 import type { PageOf, PageRequest } from '../page-types.ts';
 
+/** What a file is for: what a user gave to agents, what a run made, or what is indexed elsewhere. */
 export type Purpose = 'agent_input' | 'agent_output' | 'knowledge';
 
+/** A file by id, whose content is there. */
 export interface FileObject {
   readonly id: ObjectId;
   readonly filename: string | null;
   readonly mimeType: string;
+  /** In bytes. */
   readonly size: number;
   readonly purpose: Purpose | null;
   readonly userId: string | null;
@@ -25,6 +28,7 @@ export interface FileObject {
   readonly expiresAt: Date | null;
 }
 
+/** What a file is made with besides its bytes. */
 export interface ObjectMeta {
   readonly filename: string | null;
   /** Detected from the bytes, then the name, where null. */
@@ -41,6 +45,7 @@ export interface ObjectMeta {
   readonly expiresAfterSeconds?: number | null;
 }
 
+/** Which files a list shows; conditions combine with AND. */
 export interface ObjectFilter {
   readonly userId?: string;
   readonly purpose?: Purpose;
@@ -57,7 +62,9 @@ export interface Objects {
     body: Readable,
     options: { readonly maxBytes: number; readonly declaredBytes?: number | null },
   ): Promise<ReceivedObject>;
+  /** @throws not_found, pending_upload */
   get(grant: Grant, id: ObjectId): Promise<FileObject>;
+  /** @throws as get */
   open(grant: Grant, id: ObjectId): Promise<OpenObject>;
   /**
    * Newest first. What comes and goes between two pages moves nothing of the others: a cursor is a place in time.
@@ -91,6 +98,7 @@ export interface OpenObject {
   readonly place: string;
 }
 
+/** Bytes that are staged, under a reservation, and no file yet. */
 export interface ReceivedObject {
   readonly staged: Staged;
   /**

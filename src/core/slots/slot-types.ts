@@ -4,6 +4,7 @@ import type { ObjectId } from '../../ids.ts';
 import type { Whose } from '../metering/metering-types.ts';
 import type { SignedPath } from '../objects/object-types.ts';
 
+/** Whether other tenants' credentials get download links. */
 export type Visibility = 'private' | 'public';
 
 /** An object as a slot, whichever API made it. Sizes in bytes. */
@@ -24,6 +25,7 @@ export interface Slot {
   readonly downloads: number;
 }
 
+/** What a slot is made for. */
 export interface SlotWanted {
   readonly contentType: string;
   readonly filename: string | null;

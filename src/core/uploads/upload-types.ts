@@ -10,6 +10,7 @@ export type UploadTarget =
   | { readonly kind: 'workspace'; readonly agent: AgentId; readonly path: TreePath }
   | { readonly kind: 'file'; readonly meta: ObjectMeta };
 
+/** What an upload is begun with. */
 export interface UploadWanted {
   readonly target: UploadTarget;
   /** How many bytes it will have. */
@@ -19,6 +20,7 @@ export interface UploadWanted {
   readonly metadata: string;
 }
 
+/** An upload as it stands. Sizes in bytes. */
 export interface Upload {
   readonly id: UploadId;
   readonly target: UploadTarget;
@@ -34,11 +36,13 @@ export interface Upload {
   readonly expiresAt: Date;
 }
 
+/** What bytes have to hash to. */
 export interface Checksum {
   readonly algorithm: 'sha256' | 'sha1' | 'md5';
   readonly digest: Buffer;
 }
 
+/** Bytes to be appended. */
 export interface UploadPart {
   /** Where in the file it begins. */
   readonly offset: number;

@@ -4,6 +4,7 @@ import type { Grant } from '../../auth/grant.ts';
 export const EVENT_TYPES = ['file.created', 'run.started', 'run.finished', 'quota.warning'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** What a tenant says of its webhook. */
 export interface WebhookWanted {
   readonly url: string;
   readonly events: readonly EventType[];
@@ -11,6 +12,7 @@ export interface WebhookWanted {
   readonly secret: string;
 }
 
+/** A webhook as its tenant sees it, and how it is doing. */
 export interface Webhook {
   readonly url: string;
   readonly events: readonly EventType[];
