@@ -77,8 +77,13 @@ function demandMatch(req: IncomingMessage, version: string): void {
   throw new FsError('precondition_failed', 'the file has changed: its ETag is none of those in If-Match');
 }
 
+/**
+ * Whether the client has these bytes already. `fetch` adds `Cache-Control: no-cache` to every condition that its caller sets. It is
+ * meant for caches on the way, and takes no condition back.
+ */
 function isFresh(req: IncomingMessage, res: ServerResponse): boolean {
-  return fresh(req.headers, { etag: res.getHeader('etag'), 'last-modified': res.getHeader('last-modified') });
+  const { 'cache-control': _, ...conditions } = req.headers;
+  return fresh(conditions, { etag: res.getHeader('etag'), 'last-modified': res.getHeader('last-modified') });
 }
 
 function endWithout(res: ServerResponse, status: number): void {

@@ -112,6 +112,9 @@ describe('a condition', () => {
     [{ 'If-Modified-Since': 'Thu, 15 Jan 2026 09:59:59 GMT' }, 200],
     [{ 'If-None-Match': '"v2"', 'If-Modified-Since': MODIFIED }, 200],
     [{ 'If-None-Match': '"v1"', Range: 'bytes=0-1' }, 304],
+    // As `fetch` sends every condition that its caller sets.
+    [{ 'If-None-Match': '"v1"', 'Cache-Control': 'no-cache', Pragma: 'no-cache' }, 304],
+    [{ 'If-Modified-Since': MODIFIED, 'Cache-Control': 'no-cache' }, 304],
     [{ 'If-Match': '"v1"' }, 200],
     [{ 'If-Match': '*' }, 200],
     [{ 'If-Match': '"v2"' }, 412],
