@@ -113,6 +113,27 @@ for (const kind of DATABASES) {
       expect(await statusOf(one, id)).toBeUndefined();
     });
 
+    it('that are kept for a time are gone with it, filled or not, and take nothing after it', async () => {
+      const brief = { contentType: 'text/plain', filename: null, visibility: 'private', maxBytes: MAX_BYTES } as const;
+      const make = () => one.core.slots.create(grantOf(), { ...brief, expectedBytes: SIZE, expiresAfterSeconds: 60 });
+      const [filled, empty] = [await make(), await make()];
+      const end = new Date(now + 60_000);
+      expect(filled).toMatchObject({ expiresAt: end, upload: { expiresAt: end } });
+      await fill(one, filled.id);
+      expect((await one.core.slots.download(grantOf(), filled.id)).expiresAt).toEqual(end);
+      now += 60_000;
+      for (const { id } of [filled, empty]) {
+        expect(await failure(one.core.slots.download(grantOf(), id))).toMatchObject({ code: 'not_found' });
+        expect(await failure(one.core.slots.setVisibility(grantOf(), id, 'public'))).toMatchObject({
+          code: 'not_found',
+        });
+        expect(await failure(one.core.objects.get(grantOf(), id))).toMatchObject({ code: 'not_found' });
+      }
+      await one.core.sweep();
+      expect([await statusOf(one, filled.id), await statusOf(one, empty.id)]).toEqual([undefined, 'error_state']);
+      expect([await placedIn(one), await usageOf(one)]).toEqual([[], NOTHING]);
+    });
+
     it('that were filled in part become failed after their time, and what came goes', async () => {
       const id = await reserve(one);
       await fill(one, id, CONTENT.slice(0, 5), { first: 0, last: 4, total: SIZE });

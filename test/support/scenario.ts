@@ -58,6 +58,9 @@ export interface World {
   disk(tree: string): string;
 }
 
+/** How many seconds from now the date of a header is. */
+export const secondsUntil = (header: unknown): number => Math.round((Date.parse(String(header)) - Date.now()) / 1000);
+
 let worlds = 0;
 
 /** A world of its own on a daemon, so that scenarios neither see nor wait for one another. */

@@ -21,6 +21,8 @@ export interface Slot {
   readonly createdAt: Date;
   readonly uploadedAt: Date | null;
   readonly deletedAt: Date | null;
+  /** When its time is over: from then on it is not found, and soon after it is removed. null: it stays. */
+  readonly expiresAt: Date | null;
   /** How often a download link was asked for. */
   readonly downloads: number;
 }
@@ -34,6 +36,16 @@ export interface SlotWanted {
   readonly expectedBytes: number | null;
   /** The most that may be uploaded. */
   readonly maxBytes: number;
+  /** How long it is kept after it was reserved, filled or not. */
+  readonly expiresAfterSeconds?: number | null;
+}
+
+/** A slot that was just made. */
+export interface ReservedSlot {
+  readonly id: ObjectId;
+  /** Works no longer than the slot is kept. */
+  readonly upload: SignedPath;
+  readonly expiresAt: Date | null;
 }
 
 /** The bytes of a slot, or a piece of them. */
@@ -61,7 +73,7 @@ export interface SlotPage {
  */
 export interface Slots {
   /** Reserves room for what is expected. @throws too_large, quota_exceeded */
-  create(grant: Grant, wanted: SlotWanted): Promise<{ readonly id: ObjectId; readonly upload: SignedPath }>;
+  create(grant: Grant, wanted: SlotWanted): Promise<ReservedSlot>;
   /**
    * Takes the bytes that the bearer of an upload link sends. What came of a body that breaks off is kept, to be continued with
    * a piece that begins where it ends; a body without a piece begins anew. Once all is there it is verified and kept, and

@@ -5,7 +5,7 @@ import type { ObjectRow } from '../../db/schema.ts';
 import * as rows from '../../db/slots.ts';
 import { FsError } from '../../errors.ts';
 import { makeSlotId, type ObjectId, type TenantId } from '../../ids.ts';
-import type { Objects, SignedPath, Slot, Slots, SlotWanted } from '../core.ts';
+import type { Objects, ReservedSlot, SignedPath, Slot, Slots, SlotWanted } from '../core.ts';
 import type { LinkSigner } from '../core-parts.ts';
 import { demandFits } from '../intake.ts';
 import { claimMeta, isExpired, narrowTo, noObject, pendingUpload, reaches } from '../objects/object-rows.ts';
@@ -57,21 +57,23 @@ export function openSlots(parts: SlotsParts): InnerSlots {
 async function create(
   parts: SlotsParts,
   grant: Grant,
-  { contentType, filename, visibility, expectedBytes, maxBytes }: SlotWanted,
-): ReturnType<Slots['create']> {
+  { contentType, filename, visibility, expectedBytes, maxBytes, expiresAfterSeconds = null }: SlotWanted,
+): Promise<ReservedSlot> {
   demand(grant, 'files:write');
   demandFits(expectedBytes, maxBytes);
   const { tenant } = grant;
   const id = makeSlotId();
   const now = parts.clock();
-  const expiresAt = new Date(now.getTime() + URL_MS);
+  const expiresAt = expiresAfterSeconds === null ? null : new Date(now.getTime() + expiresAfterSeconds * 1000);
+  const urlEnd = now.getTime() + URL_MS;
+  const until = new Date(Math.min(urlEnd, expiresAt?.getTime() ?? urlEnd));
   const meta = { filename, mimeType: contentType, purpose: null, userId: null, agentId: null, sessionId: null };
   const { userId, agentId } = claimMeta(grant, meta);
   await insertObject(parts.db, {
     ...{ id, tenant, user_id: userId, agent_id: agentId, session_id: null, run_id: null, purpose: null },
     ...{ status: 'pending_upload', visibility, filename, mime_type: contentType, size: null, sha256: null, path: null },
     ...{ created_at: now.getTime(), deleted_at: null, expected_size: expectedBytes, uploaded_at: null },
-    ...{ slot_until: expiresAt.getTime(), expires_at: null, downloads: 0 },
+    ...{ slot_until: until.getTime(), expires_at: expiresAt?.getTime() ?? null, downloads: 0 },
   });
   try {
     // After the row, so that a crash leaves no room that nobody gives back.
@@ -81,8 +83,8 @@ async function create(
     throw error;
   }
   const path = `/signed/slots/${id}`;
-  const token = parts.links.sign(path, { kind: 'upload', tenant, object: id, contentType, maxBytes }, expiresAt);
-  return { id, upload: { path: `${path}?token=${token}`, expiresAt } };
+  const token = parts.links.sign(path, { kind: 'upload', tenant, object: id, contentType, maxBytes }, until);
+  return { id, upload: { path: `${path}?token=${token}`, expiresAt: until }, expiresAt };
 }
 
 async function download(parts: SlotsParts, grant: Grant, id: ObjectId): Promise<SignedPath> {
@@ -112,10 +114,10 @@ async function remove(parts: SlotsParts, grant: Grant, id: ObjectId): Promise<vo
   await whileHeld(parts, grant.tenant, id, (slot) => endSlot(parts, slot));
 }
 
-/** One that is not deleted and that the grant may change. @throws not_found, forbidden */
-async function findOwn({ db }: SlotsParts, grant: Grant, id: ObjectId): Promise<ObjectRow> {
+/** One that is not deleted, whose time is not over, and that the grant may change. @throws not_found, forbidden */
+async function findOwn({ db, clock }: SlotsParts, grant: Grant, id: ObjectId): Promise<ObjectRow> {
   const row = await findAnyObject(db, id);
-  if (row === null || row.status === 'deleted') throw noObject(id);
+  if (row === null || row.status === 'deleted' || isExpired(row, clock())) throw noObject(id);
   demandOwn(grant, row);
   return row;
 }
@@ -139,6 +141,7 @@ function toSlot(row: ObjectRow): Slot {
     createdAt: new Date(row.created_at),
     uploadedAt: row.uploaded_at === null ? null : new Date(row.uploaded_at),
     deletedAt: row.deleted_at === null ? null : new Date(row.deleted_at),
+    expiresAt: row.expires_at === null ? null : new Date(row.expires_at),
     downloads: row.downloads,
   };
 }

@@ -12,6 +12,11 @@ const MAX_KEPT_SECONDS = 3660 * 24 * 3600;
 /** The shape of a purpose. */
 export const purpose = z.enum(PURPOSES).describe('`agent_input`, `agent_output` or `knowledge`.');
 
+/** How long a file is kept after it was made, in seconds. */
+export const expiresAfter = duration(MAX_KEPT_SECONDS)
+  .optional()
+  .describe('When it is removed, counted from now: seconds, or 12h, 7d. The answer says when, in `Sunset`.');
+
 /** What a file is made with besides its bytes: form fields and JSON fields alike, in snake_case. */
 export const fileFields = z.object({
   filename: fileName.optional().describe('By default the name that the part carries.'),
@@ -19,9 +24,7 @@ export const fileFields = z.object({
   purpose: purpose.default('agent_input'),
   agent_id: z.string().optional().describe('Only for this agent.'),
   session_id: shortName.optional().describe('Only for this session.'),
-  expires_after: duration(MAX_KEPT_SECONDS)
-    .optional()
-    .describe('When it is removed, counted from now: seconds, or 12h, 7d. The answer says when, in `Sunset`.'),
+  expires_after: expiresAfter,
 });
 export type FileFields = z.infer<typeof fileFields>;
 

@@ -19,6 +19,6 @@ export async function objectBytes(core: Core, call: Call, headers: Readonly<Reco
 }
 
 /** When the file will be gone, as RFC 8594 says it: the file object's fields are fixed. None where it stays. */
-export function sunsetOf({ expiresAt }: FileObject): Readonly<Record<string, string>> {
+export function sunsetOf({ expiresAt }: Pick<FileObject, 'expiresAt'>): Readonly<Record<string, string>> {
   return expiresAt === null ? {} : { Sunset: expiresAt.toUTCString() };
 }

@@ -1,4 +1,4 @@
-import { playScenarios, type Scenario, type World } from '../../support/scenario.ts';
+import { playScenarios, type Scenario, secondsUntil, type World } from '../../support/scenario.ts';
 
 const PNG = Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010806', 'hex');
 const TEXT = '0123456789';
@@ -10,7 +10,6 @@ const uploaded =
   async ({ owner }: World) => ({ id: (await owner.uploads(filename, content, fields)).id });
 
 const sunset = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
-const secondsUntil = (header: unknown) => Math.round((Date.parse(String(header)) - Date.now()) / 1000);
 
 const MADE: readonly Scenario[] = [
   {

@@ -1,5 +1,5 @@
 import { SAMPLES } from '../../support/media-samples.ts';
-import { playScenarios, type Scenario } from '../../support/scenario.ts';
+import { expectProblem, playScenarios, type Scenario, secondsUntil } from '../../support/scenario.ts';
 import { dataOf, headers, part, UPLOAD } from './kit.ts';
 
 const UPLOADS: readonly Scenario[] = [
@@ -114,6 +114,26 @@ const UPLOADS: readonly Scenario[] = [
       expect((await as({ agent: 'a1' }).does(`GET /v1/files/${dataOf(own.body).file_id}`)).body).toMatchObject({
         agentId: 'a1',
       });
+    },
+  },
+  {
+    name: 'media.upload with expires_after says in Sunset when the file will be gone, and so do media.info and media.get',
+    call: UPLOAD,
+    form: [part('a.txt', 'x'), { name: 'expires_after', value: '7d' }],
+    status: 200,
+    after: async ({ owner }, { headers: { sunset }, body }) => {
+      expect(secondsUntil(sunset)).toBeCloseTo(604_800, -1);
+      const path = `/media/v1/files/${dataOf(body).file_id}`;
+      for (const call of [`GET ${path}`, `GET ${path}/info`]) {
+        expect((await owner.does(call)).headers.sunset).toBe(sunset);
+      }
+      const kept = (value: string, name = 'expiresAfter') =>
+        owner.does(UPLOAD, { form: [{ name, value }, part('a.txt', 'x')] });
+      expect(secondsUntil((await kept('90')).headers.sunset)).toBeCloseTo(90, -1);
+      expect((await kept('')).headers).not.toHaveProperty('sunset');
+      for (const wrong of ['0', '-1', 'soon', '1w', '1.5']) {
+        expectProblem(await kept(wrong, 'expires_after'), 'invalid_request');
+      }
     },
   },
   {

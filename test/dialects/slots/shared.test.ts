@@ -1,6 +1,6 @@
 import { startTestDaemon, type TestDaemon } from '../../support/daemon.ts';
-import { expectProblem, makeWorld, type World } from '../../support/scenario.ts';
-import { bytesOf, filled, type Row, reserve, rowOf, usageOf } from './reserved.ts';
+import { expectProblem, makeWorld, secondsUntil, type World } from '../../support/scenario.ts';
+import { bytesOf, filled, put, type Reserved, type Row, reserve, rowOf, usageOf } from './reserved.ts';
 
 describe('one registry', () => {
   let daemon: TestDaemon;
@@ -65,6 +65,22 @@ describe('one registry', () => {
     await world.owner.does(`DELETE /storage/${one.file_id}`);
     expect(await bytesOf(world, other.file_id)).toBe('same');
     expect(await usageOf(world)).toMatchObject({ bytes: 4, files: 1 });
+  });
+
+  it('slots.create with expires_after says in Sunset when the file will be gone, as slots.update and files.get do', async () => {
+    const typed = { content_type: 'text/plain' };
+    const made = await world.owner.does('POST /storage/upload', { json: { ...typed, expires_after: '7d' } });
+    const [slot, { sunset }] = [made.body as Reserved, made.headers];
+    expect([secondsUntil(sunset) / 10, secondsUntil(slot.expires_at) / 10].map(Math.round)).toEqual([60_480, 90]);
+    expect((await put(world, slot, 'x')).status).toBe(200);
+    const changed = await world.owner.does(`PATCH /storage/${slot.file_id}`, { json: { visibility: 'public' } });
+    const got = await world.owner.does(`GET /v1/files/${slot.file_id}`);
+    expect([changed.headers.sunset, got.headers.sunset]).toEqual([sunset, sunset]);
+    // Nothing can be uploaded to what is gone by then.
+    const brief = await reserve(world, { expiresAfter: 60 });
+    expect(Math.round(secondsUntil(brief.expires_at) / 10)).toBe(6);
+    const lasting = await world.owner.does('POST /storage/upload', { json: { ...typed, expires_after: null } });
+    expect(lasting.headers).not.toHaveProperty('sunset');
   });
 
   it('slots.list takes an API key in X-Sapiom-Api-Key as well', async () => {

@@ -44,6 +44,7 @@ const CREATE: readonly Scenario[] = [
         { ...typed, visibility: 'secret' },
         ...['-1', '1.5', 'x', '', -1, 1.5].map((expected_file_size) => ({ ...typed, expected_file_size })),
         { ...typed, expected_file_size: '1', file_size: '2' },
+        ...[0, -1, 1.5, '', 'soon', '1w', 1e12].map((expires_after) => ({ ...typed, expires_after })),
       ];
       for (const json of bad) {
         const answer = await world.owner.does('POST /storage/upload', { json });

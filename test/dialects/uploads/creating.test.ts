@@ -1,5 +1,5 @@
 import { actor } from '../../support/actor.ts';
-import { playScenarios, type Scenario } from '../../support/scenario.ts';
+import { playScenarios, type Scenario, secondsUntil } from '../../support/scenario.ts';
 import { beginning, checksumOf, metadataOf, OFFSET_STREAM, TUS } from './tus.ts';
 
 const FILE = { target: 'file', filename: 'a.txt', userId: 'u1' };
@@ -85,6 +85,16 @@ const CREATE: readonly Scenario[] = [
       const operator = actor(daemon.url, daemon.token({ tenant, scope: 'admin' }));
       const { body } = await operator.does(`GET /admin/tenants/${tenant}`);
       expect(body).toMatchObject({ usage: { reserved_bytes: 0, bytes: 0 } });
+    },
+  },
+  {
+    name: 'uploads.create of a file with expiresAfter makes one that is gone so long after it was finished',
+    call,
+    ...beginning(0, { ...FILE, expiresAfter: '7d' }),
+    status: 201,
+    after: async ({ owner }, { headers: { 'upload-result': result = '' } }) => {
+      const { headers } = await owner.does(`GET ${new URL(result).pathname}`);
+      expect(secondsUntil(headers.sunset)).toBeCloseTo(604_800, -1);
     },
   },
   {

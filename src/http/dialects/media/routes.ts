@@ -6,12 +6,13 @@ import { parseObjectId } from '../../../ids.ts';
 import type { Call, Reply, Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
 import { withFormFile } from '../../verbs/form-file.ts';
-import { objectBytes } from '../../verbs/object-bytes.ts';
+import { objectBytes, sunsetOf } from '../../verbs/object-bytes.ts';
 import {
   configReply,
   type DirectUrl,
   type DocumentHandling,
   decodeName,
+  decodeRetention,
   encodeInfo,
   infoReply,
   unixSeconds,
@@ -77,7 +78,7 @@ function upload(media: Media): Route {
         core,
         call,
         { fields: ['file', 'upload'], maxBytes: maxFileBytes },
-        (object, part) => {
+        (object, part, form) => {
           if (object.staged.size === 0)
             throw new FsError('invalid_request', 'the file is empty; send one with content');
           return object.keep(call.grant, {
@@ -87,6 +88,7 @@ function upload(media: Media): Route {
             userId: call.grant.user,
             agentId: call.grant.agent,
             sessionId: null,
+            expiresAfterSeconds: decodeRetention(form),
           });
         },
       );
@@ -94,7 +96,7 @@ function upload(media: Media): Route {
       call.tally.brought(1);
       const [text, direct] = [await textOf(media, call, file), await directUrl(media, call, file)];
       const data = { ...encodeInfo(file, text, direct), url: bytesUrl(call, file) };
-      return answer(media, call, data, 'File uploaded');
+      return answer(media, call, data, 'File uploaded', sunsetOf(file));
     },
   };
 }
@@ -122,7 +124,7 @@ function info(media: Media): Route {
     handle: async (call) => {
       const file = await fileOf(media, call);
       const [text, direct] = [await textOf(media, call, file), await directUrl(media, call, file)];
-      return answer(media, call, encodeInfo(file, text, direct), 'File found');
+      return answer(media, call, encodeInfo(file, text, direct), 'File found', sunsetOf(file));
     },
   };
 }
@@ -171,9 +173,9 @@ function config(media: Media, path: string): Route {
   };
 }
 
-function answer({ clock }: Media, call: Call, data: object, message: string): Reply {
+function answer({ clock }: Media, call: Call, data: object, message: string, more: Reply['headers'] = {}): Reply {
   const metadata = { request_id: call.requestId, timestamp: clock().toISOString(), message };
-  return { status: 200, headers: { 'Cache-Control': 'private, no-store' }, json: { data, metadata } };
+  return { status: 200, headers: { 'Cache-Control': 'private, no-store', ...more }, json: { data, metadata } };
 }
 
 async function fileOf({ core }: Media, call: Call): Promise<FileObject> {

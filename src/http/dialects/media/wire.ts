@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { FileObject } from '../../../core/core.ts';
+import type { Form } from '../../call.ts';
 import { validate } from '../../decode.ts';
+import { expiresAfter } from '../../verbs/file-fields.ts';
 import { partName } from '../../verbs/form-file.ts';
 import { amount, fileName, timestamp } from '../../verbs/shapes.ts';
 
@@ -56,6 +58,16 @@ export function decodeName(sent: string): string {
   const filename = partName(sent) ?? '';
   validate(named, { filename }, 'field');
   return filename;
+}
+
+const retention = z.object({ expires_after: expiresAfter });
+
+/** How long the file is to be kept, in seconds; null: until somebody deletes it. An empty field is as if it were absent. @throws invalid_request */
+export function decodeRetention({ fields }: Form): number | null {
+  const { expires_after: text = '' } = fields;
+  if (text === '') return null;
+  const { expires_after: seconds } = validate(retention, { expires_after: text }, 'field') as z.infer<typeof retention>;
+  return seconds ?? null;
 }
 
 /** A link that works without a credential. */

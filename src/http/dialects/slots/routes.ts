@@ -3,6 +3,7 @@ import type { Core } from '../../../core/core.ts';
 import { parseObjectId } from '../../../ids.ts';
 import type { Route } from '../../call.ts';
 import type { Dialect } from '../../dialect.ts';
+import { sunsetOf } from '../../verbs/object-bytes.ts';
 import { putRoute } from './put.ts';
 import {
   type CreateBody,
@@ -59,11 +60,14 @@ function create(core: Core, maxBytes: number): Route {
     handle: async (call) => {
       const body = await call.json<CreateBody>();
       const { content_type: contentType, visibility } = body;
-      const wanted = { contentType, visibility, filename: body.file_name ?? null, maxBytes };
-      const { id, upload } = await core.slots.create(call.grant, { ...wanted, expectedBytes: expectedBytes(body) });
+      const { id, upload, expiresAt } = await core.slots.create(call.grant, {
+        ...{ contentType, visibility, filename: body.file_name ?? null, maxBytes },
+        expectedBytes: expectedBytes(body),
+        expiresAfterSeconds: body.expires_after ?? null,
+      });
       return {
         status: 200,
-        headers: SECRET,
+        headers: { ...SECRET, ...sunsetOf({ expiresAt }) },
         json: {
           file_id: id,
           upload_url: `${call.publicUrl}${upload.path}`,
@@ -133,7 +137,7 @@ function update(core: Core): Route {
     handle: async (call) => {
       const { visibility } = await call.json<z.infer<typeof updateBody>>();
       const slot = await core.slots.setVisibility(call.grant, parseObjectId(call.param('id')), visibility);
-      return { status: 200, json: encodeSlot(slot) };
+      return { status: 200, headers: sunsetOf(slot), json: encodeSlot(slot) };
     },
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Slot, SlotDelivery, SlotPage, Visibility } from '../../../core/core.ts';
 import { FsError } from '../../../errors.ts';
 import { queryInteger } from '../../decode.ts';
+import { expiresAfter } from '../../verbs/file-fields.ts';
 import { fileName, timestamp } from '../../verbs/shapes.ts';
 
 const MAX_TYPE_CHARACTERS = 255;
@@ -38,6 +39,7 @@ export const createBody = z.object({
   visibility: visibility.default('private'),
   expected_file_size: size.nullish().describe('In bytes: reserved at once, and demanded of the upload.'),
   file_size: size.nullish().describe('Another name of `expected_file_size`.'),
+  expires_after: expiresAfter.nullable(),
 });
 export type CreateBody = z.infer<typeof createBody>;
 
