@@ -117,6 +117,8 @@ const refused = (why: string, more: Omit<Scenario, 'name' | 'call'>): Scenario =
   ...more,
 });
 
+const saying = (words: string) => expect.objectContaining({ detail: expect.stringContaining(words) });
+
 const REFUSED: readonly Scenario[] = [
   refused('a request of no version, naming its own', {
     headers: { 'upload-length': '1' },
@@ -129,7 +131,12 @@ const REFUSED: readonly Scenario[] = [
     status: 412,
     code: 'precondition_failed',
   }),
-  refused('an upload of no length', { ...beginning(null, STORE), status: 400, code: 'invalid_request' }),
+  refused('an upload of no length', {
+    ...beginning(null, STORE),
+    status: 400,
+    code: 'invalid_request',
+    body: saying('send how many bytes the whole upload has'),
+  }),
   refused('a length that is none', {
     ...beginning(null, STORE, { 'upload-length': '1e3' }),
     status: 400,
@@ -150,6 +157,7 @@ const REFUSED: readonly Scenario[] = [
     ...beginning(1, {}, { 'upload-metadata': 'target !' }),
     status: 400,
     code: 'invalid_request',
+    body: saying('pairs of a key and a value in base64'),
   }),
   refused('metadata of more than is kept', {
     ...beginning(1, { ...STORE, more: 'x'.repeat(4000) }),

@@ -49,6 +49,23 @@ describe('an upload that goes on', () => {
   });
   afterAll(() => daemon.close());
 
+  it('uploads.patch says what is wrong with a part, and how it goes on', async () => {
+    const upload = await Resumable.begin(world.owner, 4, WORKSPACE);
+    await upload.patch(0, 'ab');
+    const said = async (offset: number, raw: string, more: Readonly<Record<string, string>> = {}) => {
+      const { status, body } = await upload.patch(offset, raw, more);
+      return [status, (body as { detail: string }).detail];
+    };
+    expect(await said(0, 'cd')).toEqual([409, expect.stringContaining('ask where it does by HEAD')]);
+    expect(await said(2, 'cde')).toEqual([413, expect.stringContaining('goes beyond the Upload-Length')]);
+    expect(await said(2, 'cd', { 'upload-offset': '-1' })).toEqual([
+      400,
+      expect.stringContaining('send at which byte'),
+    ]);
+    expect(await said(2, 'cd', { 'upload-length': '4' })).toEqual([400, expect.stringContaining('its length at once')]);
+    expect((await upload.patch(2, 'cd')).status).toBe(204);
+  });
+
   it('uploads.patch appends part by part, and with the last byte the file is in its workspace', async () => {
     const upload = await Resumable.begin(world.owner, 11, WORKSPACE);
     const first = await upload.patch(0, 'hello ');

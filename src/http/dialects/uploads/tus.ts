@@ -64,7 +64,8 @@ function demandProtocol(call: Call): void {
   if (call.method === 'PATCH' && call.contentType !== OFFSET_STREAM) {
     throw new FsError('unsupported', `a part of an upload has the Content-Type ${OFFSET_STREAM}`);
   }
-  if (call.header('upload-concat') !== null || call.header('upload-defer-length') !== null) {
+  const tellsLengthLater = call.method === 'PATCH' && call.header('upload-length') !== null;
+  if (tellsLengthLater || call.header('upload-concat') !== null || call.header('upload-defer-length') !== null) {
     const sentence =
       'an upload is whole and says its length at once: Upload-Concat and Upload-Defer-Length are not taken';
     throw new FsError('invalid_request', sentence);
@@ -90,11 +91,34 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   413: 'too_large',
 };
 
+const NO_METADATA =
+  'Upload-Metadata is pairs of a key and a value in base64, with commas between them: "target c3RvcmU=,…"';
+const NO_LENGTH = 'Upload-Length is missing, or no whole number: send how many bytes the whole upload has';
+const NO_OFFSET = 'Upload-Offset is missing, or no whole number: send at which byte this part begins, as HEAD says';
+
+/** What the library says, by how it begins, and what a client can do about it. */
+const SENTENCES: readonly (readonly [string, string])[] = [
+  [
+    'Upload-Offset conflict',
+    'the upload does not go on at this Upload-Offset; ask where it does by HEAD, and send what follows',
+  ],
+  [
+    "upload's size exceeded",
+    'this part goes beyond the Upload-Length that the upload was begun with; nothing of it was kept',
+  ],
+  ['Upload-Offset header required', NO_OFFSET],
+  ['Invalid upload-offset', NO_OFFSET],
+  ['Upload-Length or', NO_LENGTH],
+  ['Invalid upload-length', NO_LENGTH],
+  ['Upload-Metadata is invalid', NO_METADATA],
+  ['Invalid upload-metadata', NO_METADATA],
+];
+
 /** The library's refusals as the program's own. */
 function refusal(status: number, text: string): FsError {
   if (status >= 500) return new FsError('internal', 'the upload failed', {}, new Error(text));
-  const sentence = text.trim();
-  return new FsError(CODES[status] ?? 'invalid_request', sentence.charAt(0).toLowerCase() + sentence.slice(1));
+  const [, sentence = text.trim()] = SENTENCES.find(([beginning]) => text.startsWith(beginning)) ?? [];
+  return new FsError(CODES[status] ?? 'invalid_request', sentence);
 }
 
 /** The uploads as the library asks for them, for the length of one call. */
