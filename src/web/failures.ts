@@ -9,23 +9,25 @@ const NO_HTTP = [errors.HTTPParserError, errors.HeadersOverflowError, errors.Res
 const TIMED_OUT = /^UND_ERR_\w+_TIMEOUT$|^ETIMEDOUT$/;
 const CERTIFICATE = /CERT|SIGNATURE|ERR_TLS|EPROTO|^ERR_SSL/;
 
-/** What was under way, in the words its failures need. */
-export interface Exchange {
+/** What was wanted of a server, in the words that complete "the connection to … " and "… " where it fails. */
+export interface Errand {
   readonly broken: string;
   readonly slow: string;
 }
 
-export const DOWNLOAD: Exchange = {
+/** To get a file. */
+export const DOWNLOAD: Errand = {
   broken: 'failed before the whole file had come; try again',
   slow: 'took too long to send the whole file; a smaller one may do',
 };
-export const MESSAGE: Exchange = { broken: 'failed before there was an answer', slow: 'took too long to answer' };
+/** To post a message. */
+export const MESSAGE: Errand = { broken: 'failed before there was an answer', slow: 'took too long to answer' };
 
 /**
  * What a request or its body failed with. An error of ours stays as it is; so does the reason of somebody who gave up.
  * @returns unavailable where trying again may help, invalid_request where it will not
  */
-export function failureOf(url: URL, error: unknown, signal: AbortSignal, what: Exchange): unknown {
+export function failureOf(url: URL, error: unknown, signal: AbortSignal, what: Errand): unknown {
   if (error instanceof FsError) return error;
   if (signal.aborted) return isTimeout(signal.reason) ? tookTooLong(url, error, what) : signal.reason;
   const code = codeOf(error);
@@ -63,7 +65,7 @@ export function encoded(url: URL): FsError {
   return new FsError('invalid_request', `${url.host} sends the file encoded, and only what comes as it is is taken`);
 }
 
-function tookTooLong(url: URL, cause: unknown, what: Exchange): FsError {
+function tookTooLong(url: URL, cause: unknown, what: Errand): FsError {
   return new FsError('unavailable', `${url.host} ${what.slow}`, {}, cause);
 }
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Client, type Dispatcher } from 'undici';
 import { FsError } from '../errors.ts';
 import { demandPublic, dialerOf, type IsAllowed } from './dial.ts';
-import { DOWNLOAD, type Exchange, encoded, failureOf, MESSAGE, strangeStatus } from './failures.ts';
+import { DOWNLOAD, type Errand, encoded, failureOf, MESSAGE, strangeStatus } from './failures.ts';
 import { isPublicAddress } from './public-address.ts';
 import { type Resolve, resolveByDns, resolveInside } from './resolve.ts';
 import { parseMessageTarget, parseTarget, redirectTarget } from './target.ts';
@@ -167,7 +167,7 @@ type Answer = Dispatcher.ResponseData;
 
 type Sent = Pick<Dispatcher.RequestOptions, 'method' | 'headers' | 'body'>;
 
-async function answerOf(client: Client, url: URL, signal: AbortSignal, sent: Sent, what: Exchange): Promise<Answer> {
+async function answerOf(client: Client, url: URL, signal: AbortSignal, sent: Sent, what: Errand): Promise<Answer> {
   try {
     signal.throwIfAborted();
     const answer = await client.request({ ...sent, path: `${url.pathname}${url.search}` });
