@@ -49,7 +49,7 @@ export function parseUploadId(text: string): UploadId {
 
 /** Ordered by time of making, so newest-first lists can be paged by id. */
 export function makeObjectId(): ObjectId {
-  return `file_${uuidv7().replaceAll('-', '')}` as ObjectId;
+  return timedId('file') as ObjectId;
 }
 
 /** A slot's id is an object's, in the form that its API documents: a UUID. Ordered by time of making. */
@@ -57,14 +57,25 @@ export function makeSlotId(): ObjectId {
   return uuidv7() as ObjectId;
 }
 
+/** Ordered by time of making. */
 export function makeRunId(): RunId {
-  return `run_${uuidv7().replaceAll('-', '')}` as RunId;
+  return timedId('run') as RunId;
 }
 
+/** Ordered by time of making. */
 export function makeUploadId(): UploadId {
-  return `upload_${uuidv7().replaceAll('-', '')}` as UploadId;
+  return timedId('upload') as UploadId;
 }
 
 export function makeAgentId(): AgentId {
   return `agent_${randomUUID().replaceAll('-', '')}` as AgentId;
+}
+
+/** Of what webhooks are told of. Ordered by time of making, so that the oldest are known by it. */
+export function makeEventId(): string {
+  return timedId('evt');
+}
+
+function timedId(prefix: string): string {
+  return `${prefix}_${uuidv7().replaceAll('-', '')}`;
 }

@@ -1,9 +1,8 @@
-import { uuidv7 } from 'uuidv7';
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../db/schema.ts';
 import { onCommit } from '../../db/transaction.ts';
 import { insertAnnouncement, wantsEvent } from '../../db/webhooks.ts';
-import type { TenantId } from '../../ids.ts';
+import { makeEventId, type TenantId } from '../../ids.ts';
 import type { EventData } from './event-data.ts';
 import type { EventType } from './webhook-types.ts';
 
@@ -23,7 +22,7 @@ export function announcer({ clock, wake }: { readonly clock: Clock; wake(tenant:
   return async (transaction, tenant, type, tell) => {
     if (!(await wantsEvent(transaction, tenant, type))) return;
     const now = clock();
-    const id = `evt_${uuidv7().replaceAll('-', '')}`;
+    const id = makeEventId();
     const event = { id, type, created_at: now.toISOString(), tenant, data: await tell() };
     const body = JSON.stringify(event);
     await insertAnnouncement(transaction, { tenant, id, type, body, created_at: now.getTime() });
