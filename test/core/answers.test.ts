@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
+import { openSeals } from '../../src/auth/seal.ts';
 import type { AnswerClaim, EarlierAnswer, FirstWork } from '../../src/core/core.ts';
 import { removeInstance } from '../../src/db/instances.ts';
-import { ACME, type CoreSite, coreSite, failure, grantOf, type OneCore } from '../support/core.ts';
+import { ACME, type CoreSite, coreSite, failure, grantOf, KEYS, type OneCore } from '../support/core.ts';
 import { DATABASES } from '../support/databases.ts';
 
 const BODY = { hash: 'h', bytes: 3 };
@@ -78,6 +79,15 @@ for (const kind of DATABASES) {
       // Nor with what the base64 stands for.
       for (const { answer } of rows) expect(Buffer.from(answer ?? '', 'base64').includes('secret')).toBe(false);
       expect(earlier(await claimed(one, 'a very secret key')).answerTo(BODY)).toBe('a very secret answer');
+    });
+
+    it('pass for nothing else that is sealed, whatever the client calls its key', async () => {
+      await done(one, 'webhook/acme', 'not a secret');
+      const { rows } = await sql<{ answer: string | null }>`select * from answers`.execute(one.db);
+      const seals = openSeals(KEYS);
+      const opened = (context: string) => rows.map(({ answer }) => seals.open(answer ?? '', context));
+      expect(opened('webhook/acme').every((text) => text === null)).toBe(true);
+      expect(opened('answer/webhook/acme')).toContain('not a secret');
     });
 
     it('that are too large stay done, without being repeated', async () => {

@@ -24,7 +24,8 @@ export const A1 = 'a1' as AgentId;
 export const STORE: VolumeRef = { kind: 'store', tenant: ACME };
 export const WORKSPACE: VolumeRef = { kind: 'workspace', tenant: ACME, agent: A1 };
 export const MEGABYTE = 1024 * 1024;
-const KEYS = [{ id: 'k1', secret: 's'.repeat(32) }];
+/** The keys that every core here signs and seals with. */
+export const KEYS = [{ id: 'k1', secret: 's'.repeat(32) }];
 
 /** What differs from an ordinary core: limits, the clock, whether others serve the same root, and who counts. */
 export interface CoreWishes {

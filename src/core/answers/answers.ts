@@ -59,6 +59,11 @@ function hashOf(texts: readonly (string | null)[]): string {
   return createHash('sha256').update(JSON.stringify(texts)).digest('base64url');
 }
 
+/** Clients choose keys: nothing else that is sealed is sealed in the name of one. */
+function contextOf(key: string): string {
+  return `answer/${key}`;
+}
+
 /** What an earlier request left. @throws conflict while it is in work, and where it ended without an answer */
 function earlierAnswer({ seals }: AnswersParts, found: rows.FoundAnswer, key: string): EarlierAnswer {
   const { bodyHash, bodyBytes, answer, isOwned } = found;
@@ -77,7 +82,7 @@ function earlierAnswer({ seals }: AnswersParts, found: rows.FoundAnswer, key: st
     body: { hash: bodyHash, bytes: bodyBytes },
     answerTo(body) {
       if (body?.hash !== bodyHash) throw usedFor('another body');
-      const text = answer === '' ? null : seals.open(answer, key);
+      const text = answer === '' ? null : seals.open(answer, contextOf(key));
       if (text !== null) return text;
       throw new FsError(
         'conflict',
@@ -98,7 +103,7 @@ function firstWork({ db, clock, seals, log }: AnswersParts, held: rows.AnswerCla
       throw new FsError('conflict', sentence, { retryAfterSeconds: IN_WORK_SECONDS });
     },
     keep(answer) {
-      const sealed = Buffer.byteLength(answer) > MAX_ANSWER_BYTES ? '' : seals.seal(answer, key);
+      const sealed = Buffer.byteLength(answer) > MAX_ANSWER_BYTES ? '' : seals.seal(answer, contextOf(key));
       return noted(rows.keepAnswer(db, held, sealed, clock().getTime() + KEPT_MS));
     },
     free: () => noted(rows.dropAnswer(db, held)),
