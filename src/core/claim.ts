@@ -10,6 +10,15 @@ export interface ClaimParts {
   readonly clock: Clock;
 }
 
+/** What whoever has claimed work can ask. */
+export interface ClaimGuard extends PathGuard {
+  /**
+   * To be asked right before each of many changes to what is claimed. Costs nothing as long as the claim cannot have run out;
+   * else it is held anew. @throws unavailable where another has it by now; what the database fails with
+   */
+  insist(): Promise<void>;
+}
+
 export interface ClaimOptions {
   /** How soon others may claim what a process had that is gone. */
   readonly ttlMs?: number;
@@ -19,6 +28,8 @@ export interface ClaimOptions {
 
 const TTL_MS = 60_000;
 const RENEWALS = 5;
+/** Of its time: clocks of two machines differ, and a change takes a moment. */
+const SURE = 0.8;
 
 /**
  * Does work that one process, and one call of it, does at a time, as long as it takes; null where another is at it. Nobody
@@ -27,20 +38,37 @@ const RENEWALS = 5;
 export async function whileClaimed<T>(
   { db, instance, clock }: ClaimParts,
   name: string,
-  work: (guard: PathGuard) => Promise<T>,
+  work: (guard: ClaimGuard) => Promise<T>,
   { ttlMs = TTL_MS, onRenewal }: ClaimOptions = {},
 ): Promise<{ readonly result: T } | null> {
-  const token = await acquireLock(db, { name, instance, ttlMs, now: clock().getTime() });
+  const now = clock().getTime();
+  const token = await acquireLock(db, { name, instance, ttlMs, now });
   if (token === null) return null;
   const held = new Map([[name, token]]);
-  const renew = async (): Promise<void> => {
-    await renewLocks(db, instance, held, clock().getTime() + ttlMs);
-    if (onRenewal !== undefined) await onRenewal(await checkLocks(db, held));
+  let sureUntil = now + ttlMs * SURE;
+  const renew = async (): Promise<boolean> => {
+    const renewedAt = clock().getTime();
+    await renewLocks(db, instance, held, renewedAt + ttlMs);
+    // What was renewed may be the claim of another call here, which took it when this one had lost it.
+    const isHeld = await checkLocks(db, held);
+    if (isHeld) sureUntil = renewedAt + ttlMs * SURE;
+    return isHeld;
   };
-  // A renewal that fails is found by the next check, or by the claim running out.
-  const renewal = setInterval(() => void renew().catch(() => {}), ttlMs / RENEWALS);
+  const insist = async (): Promise<void> => {
+    if (clock().getTime() < sureUntil) return;
+    await renew();
+    await demandHeld(db, held);
+  };
+  // A renewal that fails is found by whoever asks next, or by the claim running out.
+  const renewal = setInterval(
+    () =>
+      void renew()
+        .then(onRenewal)
+        .catch(() => {}),
+    ttlMs / RENEWALS,
+  );
   try {
-    return { result: await work({ check: () => demandHeld(db, held) }) };
+    return { result: await work({ check: () => demandHeld(db, held), insist }) };
   } finally {
     clearInterval(renewal);
     // What cannot be given back now runs out by itself.

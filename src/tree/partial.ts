@@ -55,8 +55,9 @@ async function append(disk: HomeDisk, path: string, body: Readable, options: App
 }
 
 async function take(disk: HomeDisk, handle: FileHandle, body: Readable, options: AppendOptions): Promise<number> {
-  const writer = new SliceWriter({ open: async () => handle, start: options.at });
-  const flushing = new Flushing(handle, disk.isDurable, options.at);
+  const beforeChange = async () => options.beforeChange?.();
+  const writer = new SliceWriter({ open: () => beforeChange().then(() => handle), start: options.at });
+  const flushing = new Flushing(handle, disk.isDurable, options.at, beforeChange);
   let waiting = 0;
   const onWritten = async (bytes: number): Promise<void> => {
     waiting += bytes;
@@ -81,12 +82,14 @@ async function take(disk: HomeDisk, handle: FileHandle, body: Readable, options:
 class Flushing {
   readonly #handle: FileHandle;
   readonly #isDurable: boolean;
+  readonly #beforeChange: () => Promise<void>;
   #flushedBytes: number;
 
-  constructor(handle: FileHandle, isDurable: boolean, size: number) {
+  constructor(handle: FileHandle, isDurable: boolean, size: number, beforeChange: () => Promise<void>) {
     this.#handle = handle;
     this.#isDurable = isDurable;
     this.#flushedBytes = size;
+    this.#beforeChange = beforeChange;
   }
 
   /** The size, once all of it survives a power cut. */
@@ -96,6 +99,7 @@ class Flushing {
       if (this.#isDurable) await this.#handle.datasync();
     } catch (error) {
       // The kernel tells of a lost page once only: a later flush would say that all is well.
+      await this.#beforeChange();
       await this.#handle.truncate(this.#flushedBytes);
       throw error;
     }

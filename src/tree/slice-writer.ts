@@ -5,7 +5,7 @@ import { SLICE_BYTES } from './opened-file.ts';
 const MAX_CHUNKS = 256;
 
 export interface SliceTarget {
-  /** Where the bytes go, asked for with the first slice: until then nothing needs to be there. */
+  /** Where the bytes go, asked for right before each slice is written: until the first, nothing needs to be there. */
   readonly open: () => Promise<FileHandle>;
   /** Where in the file the first byte goes; by default at its beginning. */
   readonly start?: number;
@@ -55,8 +55,8 @@ export class SliceWriter {
     this.#hasSent = true;
     this.#chunks = [];
     this.#waiting = 0;
-    const handle = await this.#target.open();
     await this.#writing;
+    const handle = await this.#target.open();
     this.#writing = this.#writeAll(handle, chunks);
     // Thrown by the next send; until then it is nobody's unhandled rejection.
     this.#writing.catch(() => undefined);

@@ -96,6 +96,8 @@ export interface AppendOptions {
   readonly onBytes?: (total: number) => Promise<void> | void;
   /** Told now and then, during a long body, how much of the file survives a power cut by now; throw to stop. */
   readonly onFlushed?: (total: number) => Promise<void> | void;
+  /** Awaited right before bytes go to the disk, or go from it; throw where they are not the caller's to change any more. */
+  readonly beforeChange?: () => Promise<void> | void;
 }
 
 /**

@@ -56,6 +56,26 @@ describe.each(['none', 'fsync'] as const)('a partial file, durability %s', (dura
     expect(readFileSync(join(staging(home), `upload-${ID}~part`), 'utf8')).toBe('abcd');
   });
 
+  it.each([false, true])('is written by one who lost it unless that one asks first: %s', async (asks) => {
+    using home = await temporaryHome([], { durability });
+    const partial = home.staging.partial(ID);
+    await partial.append(body('one '), from(0));
+    let isLost = false;
+    const beforeChange = (): void => {
+      if (asks && isLost) throw new FsError('unavailable', 'lost');
+    };
+    const late = new PassThrough();
+    const appended = partial.append(late, { ...from(4), beforeChange }).catch((error: FsError) => error.code);
+    late.write('late');
+    await until(() => late.readableLength === 0);
+    isLost = true;
+    await partial.append(body('two '), from(4));
+    await home.tree.place(p('f'), await partial.staged(), 'create');
+    late.end();
+    expect(await appended).toBe(asks ? 'unavailable' : 8);
+    expect(readFileSync(home.at('f'), 'utf8')).toBe(asks ? 'one two ' : 'one late');
+  });
+
   it('keeps what came of a body that breaks off', async () => {
     using home = await temporaryHome([], { durability });
     const partial = home.staging.partial(ID);

@@ -25,14 +25,14 @@ const BUSY_SECONDS = 1;
 export async function fillSlot(parts: SlotParts, grant: Grant, delivery: SlotDelivery): Promise<SlotProgress> {
   const terms = demandTerms(grant);
   return whilePending(parts, grant, terms, async (slot) => {
-    const { row, partial } = slot;
+    const { row } = slot;
     delivery.found({ userId: row.user_id, agentId: row.agent_id as AgentId | null });
     if (row.sha256 !== null) {
       await finishSlot(parts, slot);
       throw usedUp();
     }
     const span = spanOf(delivery, row.expected_size, terms);
-    if (span.first === 0) await partial.discard();
+    if (span.first === 0) await beginAnew(slot);
     await coverSlot(parts, slot, span.total ?? span.end ?? 0);
     const arrivedBytes = await append(parts, slot, span, delivery);
     await demandEnd(slot, span, delivery, arrivedBytes);
@@ -119,12 +119,19 @@ async function append(parts: SlotParts, slot: HeldSlot, span: Span, { body }: Sl
     covered = await coverAhead(parts, slot, total, Math.min(span.limit, total + AHEAD_BYTES));
   };
   try {
-    return await slot.partial.append(body, { at: span.first, maxBytes: span.limit, onBytes });
+    const options = { at: span.first, maxBytes: span.limit, onBytes, beforeChange: slot.guard.insist };
+    return await slot.partial.append(body, options);
   } catch (error) {
     if (!(error instanceof FsError) || error.code !== 'too_large') throw error;
-    await slot.partial.discard();
+    await beginAnew(slot);
     throw span.end === null ? error : otherLength(span.end - span.first, null);
   }
+}
+
+/** Forgets what came. @throws unavailable where it is another's by now */
+async function beginAnew({ guard, partial }: HeldSlot): Promise<void> {
+  await guard.insist();
+  await partial.discard();
 }
 
 /** Reserves as far ahead as there is room, at least what arrived. Returns how far. */
@@ -142,7 +149,7 @@ async function coverAhead(parts: SlotParts, slot: HeldSlot, arrived: number, ahe
 /** A body that ended well, and not where it should, was not the file. @throws invalid_request */
 async function demandEnd(slot: HeldSlot, span: Span, { piece }: SlotDelivery, arrived: number): Promise<void> {
   if (span.end === null || arrived === span.end) return;
-  if (piece === null) await slot.partial.discard();
+  if (piece === null) await beginAnew(slot);
   throw otherLength(span.end - span.first, arrived - span.first);
 }
 

@@ -6,10 +6,9 @@ import { FsError } from '../../errors.ts';
 import type { TenantId } from '../../ids.ts';
 import type { PartialFile, Staged } from '../../tree/staging.ts';
 import { objectsAccount } from '../account.ts';
-import { whileClaimed } from '../claim.ts';
+import { type ClaimGuard, whileClaimed } from '../claim.ts';
 import type { OnKept } from '../core.ts';
 import { DEFAULT_PERMISSIONS } from '../intake.ts';
-import type { PathGuard } from '../leases.ts';
 import type { Contents } from '../objects/contents.ts';
 import { toObject } from '../objects/object-rows.ts';
 import type { Quota } from '../quota.ts';
@@ -33,7 +32,7 @@ export interface HeldSlot {
   readonly tenant: TenantId;
   readonly partial: PartialFile;
   readonly room: StandingRoom;
-  readonly guard: PathGuard;
+  readonly guard: ClaimGuard;
 }
 
 /**

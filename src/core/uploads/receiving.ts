@@ -24,8 +24,10 @@ export async function partialOf({ root }: Pick<UploadParts, 'root'>, row: Upload
 }
 
 /** The row made true to the disk: bytes that nobody was told of are forgotten. Only for whoever has its turn. */
-export async function trim(parts: UploadParts, row: UploadRow): Promise<UploadRow> {
-  const received = await (await partialOf(parts, row)).cut(row.received);
+export async function trim(parts: UploadParts, turn: UploadTurn, row: UploadRow): Promise<UploadRow> {
+  const partial = await partialOf(parts, row);
+  await turn.insist();
+  const received = await partial.cut(row.received);
   // Without durability, a power cut may have taken what was promised.
   if (received !== row.received) await rows.updateUpload(parts.db, row.id, { received });
   return { ...row, received };
@@ -48,13 +50,14 @@ export async function take(
     const received = await partial.append(check?.through(body) ?? body, {
       at: offset,
       maxBytes: row.length,
+      beforeChange: turn.insist,
       // Of a part with a checksum nothing counts before its last byte was seen.
       ...(check === null ? { onFlushed: async (total) => void (await record(total)) } : {}),
     });
     check?.demand();
     return await record(received);
   } catch (error) {
-    await keepWhatCame(partial, check === null ? Number.POSITIVE_INFINITY : offset, record);
+    await keepWhatCame(partial, turn, check === null ? Number.POSITIVE_INFINITY : offset, record);
     throw error;
   } finally {
     turn.signal.removeEventListener('abort', stop);
@@ -64,10 +67,12 @@ export async function take(
 /** Never throws: what is not recorded is forgotten when the upload goes on. */
 async function keepWhatCame(
   partial: PartialFile,
+  turn: UploadTurn,
   bytes: number,
   record: (received: number) => Promise<unknown>,
 ): Promise<void> {
   try {
+    await turn.insist();
     await record(await partial.cut(bytes));
   } catch {
     // The error that ended the body is what its client is told.

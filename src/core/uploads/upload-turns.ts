@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { takeWanted, wantUpload } from '../../db/uploads.ts';
 import { FsError } from '../../errors.ts';
-import { type ClaimParts, whileClaimed } from '../claim.ts';
-import type { PathGuard } from '../leases.ts';
+import { type ClaimGuard, type ClaimParts, whileClaimed } from '../claim.ts';
 
 /** What whoever works on an upload can ask. */
-export interface UploadTurn extends PathGuard {
+export interface UploadTurn extends ClaimGuard {
   /** Aborted when somebody else wants to work on the upload, or this process has lost it. */
   readonly signal: AbortSignal;
 }
@@ -46,7 +45,7 @@ export function openUploadTurns(parts: ClaimParts): UploadTurns {
     const onRenewal = async (isHeld: boolean): Promise<void> => {
       if (!isHeld || (await takeWanted(db, id))) stop.abort();
     };
-    const work = (guard: PathGuard) => use({ signal: stop.signal, check: guard.check });
+    const work = (guard: ClaimGuard) => use({ signal: stop.signal, ...guard });
     const deadline = performance.now() + patienceMs;
     for (let tries = 0; ; tries += 1) {
       const done = await whileClaimed(parts, `uploads/${id}`, work, { ttlMs: TTL_MS, onRenewal });

@@ -144,12 +144,12 @@ async function goOn(desk: Desk, grant: Grant, id: UploadId, step: Step): Promise
 }
 
 async function resume(desk: Desk, turn: UploadTurn, row: UploadRow): Promise<UploadRow> {
-  return row.status === 'open' ? trim(desk, row) : finish(desk, turn, row);
+  return row.status === 'open' ? trim(desk, turn, row) : finish(desk, turn, row);
 }
 
 async function append(desk: Desk, turn: UploadTurn, row: UploadRow, part: UploadPart): Promise<UploadRow> {
   if (row.status !== 'open' && part.offset !== row.length) throw elsewhere(row.length, part.offset);
-  const grown = row.status === 'open' ? await take(desk, turn, await trim(desk, row), part) : row;
+  const grown = row.status === 'open' ? await take(desk, turn, await trim(desk, turn, row), part) : row;
   return grown.status === 'open' ? grown : finish(desk, turn, grown);
 }
 
