@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { FsError } from '../errors.ts';
 import { addReference, dropReference, type ReleasedContent } from './contents.ts';
 import { fromPathKey, pathKey } from './path-key.ts';
 import type { Database, UploadRow } from './schema.ts';
@@ -38,30 +39,35 @@ export async function countOpenUploads(db: Database, tenant: string): Promise<nu
   return (await open.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow()).count;
 }
 
-/** What is known of an upload after a step. False where it is gone. */
+/** What is known of an upload after a step. False where it is gone, or finished: then nothing changes any more. */
 export async function updateUpload(
   db: Database,
   id: string,
   changes: Partial<Pick<UploadRow, 'received' | 'status' | 'expires_at' | 'settle_at'>>,
 ): Promise<boolean> {
-  const updated = db.updateTable('uploads').set(changes).where('id', '=', id);
+  const updated = db.updateTable('uploads').set(changes).where('id', '=', id).where(sql<boolean>`status <> 'done'`);
   return (await updated.executeTakeFirst()).numUpdatedRows > 0n;
 }
 
-/** From here on the upload refers to this content of its tenant, so that nobody removes it before the object refers to it. */
+/**
+ * From here on a whole upload refers to this content of its tenant, so that nobody removes it before the object refers to it.
+ * @throws unavailable where another went on with the upload meanwhile; nothing changed then
+ */
 export async function beginPlacing(db: Database, { id, tenant, length }: UploadRow, sha256: string): Promise<void> {
   await inTransaction(db, async (tx) => {
+    const whole = tx.updateTable('uploads').set({ status: 'placing', sha256 }).where('id', '=', id);
+    if ((await whole.where('status', '=', 'whole').executeTakeFirst()).numUpdatedRows === 0n) throw overtaken();
     await addReference(tx, { tenant, sha256, size: length });
-    await tx.updateTable('uploads').set({ status: 'placing', sha256 }).where('id', '=', id).execute();
   });
 }
 
-/** The object is there and refers to the content itself. */
+/** The object is there and refers to the content itself. @throws unavailable where another made one meanwhile; nothing changed then */
 export async function endPlacing(db: Database, { id, tenant, sha256 }: UploadRow, objectId: string): Promise<void> {
   await inTransaction(db, async (tx) => {
-    if (sha256 !== null) await dropReference(tx, { tenant, sha256 });
     const kept = { status: 'kept', sha256: null, object_id: objectId } as const;
-    await tx.updateTable('uploads').set(kept).where('id', '=', id).execute();
+    const placing = tx.updateTable('uploads').set(kept).where('id', '=', id).where('status', '=', 'placing');
+    if ((await placing.executeTakeFirst()).numUpdatedRows === 0n) throw overtaken();
+    if (sha256 !== null) await dropReference(tx, { tenant, sha256 });
   });
 }
 
@@ -101,6 +107,12 @@ export async function expiredUploads(db: Database, now: number, limit: number): 
 /** Forgets the uploads of a part that is being removed; their bytes and room go with it. */
 export async function removeUploadsOf(db: Database, { tenant, part }: AccountKey): Promise<void> {
   await db.deleteFrom('uploads').where('tenant', '=', tenant).where('part', '=', part).execute();
+}
+
+function overtaken(): FsError {
+  return new FsError('unavailable', 'another process went on with this upload meanwhile; ask where it stands', {
+    retryAfterSeconds: 1,
+  });
 }
 
 function fromRow(row: UploadRow): UploadRow {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Upload, UploadTarget } from '../../src/core/core.ts';
+import { isReferenced } from '../../src/db/contents.ts';
 import type { UploadRow } from '../../src/db/schema.ts';
-import { beginPlacing, findUpload, insertUpload } from '../../src/db/uploads.ts';
+import { beginPlacing, endPlacing, findUpload, insertUpload } from '../../src/db/uploads.ts';
 import {
   A1,
   ACME,
@@ -240,6 +241,34 @@ for (const kind of DATABASES) {
       await begin(one, STORE);
       await one.core.tenants.remove(ACME);
       expect(await one.db.selectFrom('uploads').select('id').execute()).toEqual([]);
+    });
+
+    it('become one file, and let its content go once, where two processes come to register one', async () => {
+      await using one = await singleCore(kind);
+      const upload = await whole(one, FILE, CONTENT);
+      const received = await one.core.objects.receive(ACME, bodyOf(CONTENT), { maxBytes: 100 });
+      const { sha256, id } = await received.keep(grantOf(), META);
+      const row = { ...(await rowOf(one, upload)), sha256 };
+      await beginPlacing(one.db, row, sha256);
+      expect(await failure(beginPlacing(one.db, row, sha256))).toMatchObject({ code: 'unavailable' });
+      await endPlacing(one.db, row, id);
+      expect(await failure(endPlacing(one.db, row, id))).toMatchObject({ code: 'unavailable' });
+      // The equal file still has it.
+      expect(await isReferenced(one.db, { tenant: ACME, sha256 })).toBe(true);
+    });
+
+    it('that cannot be removed when their time is over keep no other from going', async () => {
+      let now = Date.now();
+      await using one = await singleCore(kind, { clock: () => new Date(now) });
+      const stuck = await begin(one, STORE);
+      now += 1;
+      const next = await begin(one, FILE);
+      const { hostPath } = await one.root.open(['tenants', ACME, 'store']);
+      mkdirSync(join(hostPath, '../staging', `upload-${stuck.id}~part`));
+      now += 25 * HOUR;
+      await one.core.sweep();
+      expect(await findUpload(one.db, ACME, stuck.id)).not.toBeNull();
+      expect(await findUpload(one.db, ACME, next.id)).toBeNull();
     });
 
     it('tell the change, once, to whoever listens', async () => {

@@ -182,15 +182,19 @@ async function settleLeft(desk: Desk): Promise<void> {
 }
 
 async function endExpired(desk: Desk): Promise<void> {
-  const { db, clock, metrics, turns } = desk;
+  const { db, clock, log, metrics, turns } = desk;
   for (const row of await rows.expiredUploads(db, clock().getTime(), EXPIRED_AT_A_TIME)) {
     const isOver = (current: UploadRow | null): current is UploadRow =>
       current !== null && current.expires_at <= clock().getTime();
-    await turns.tryHold(row.id, async () => {
-      const current = await rows.findUpload(db, row.tenant, row.id);
-      if (isOver(current)) await end(desk, current);
-    });
-    if (row.status !== 'done') metrics.swept('upload', 1);
+    try {
+      const ended = await turns.tryHold(row.id, async () => {
+        const current = await rows.findUpload(db, row.tenant, row.id);
+        if (isOver(current)) await end(desk, current);
+      });
+      if (ended && row.status !== 'done') metrics.swept('upload', 1);
+    } catch (error) {
+      log.warn({ err: error, tenant: row.tenant, upload: row.id }, 'an upload that is over could not be removed yet');
+    }
   }
 }
 
