@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Grant } from '../../src/auth/grant.ts';
 import { whileClaimed } from '../../src/core/claim.ts';
@@ -98,6 +100,16 @@ for (const kind of DATABASES) {
       one = await open(site);
     });
     afterEach(() => site[Symbol.asyncDispose]());
+
+    it('that cannot be settled go behind all that wait', async () => {
+      const [stuck, next] = [await reserve(one), await reserve(one)];
+      mkdirSync(join((await homeOf(one)).hostPath, '../staging', `upload-${stuck}~part`));
+      later();
+      await one.core.sweep();
+      expect([await statusOf(one, stuck), await statusOf(one, next)]).toEqual(['pending_upload', 'error_state']);
+      expect((await rows.dueSlots(one.db, now, 100)).map(({ id }) => id)).toEqual([]);
+      expect((await rows.dueSlots(one.db, now + 10_000, 100)).map(({ id }) => id)).toEqual([stuck]);
+    });
 
     it('that were never filled become failed after their time, and their room comes free', async () => {
       const id = await reserve(one);

@@ -24,16 +24,24 @@ export async function sweepSlots(parts: SlotSweepParts): Promise<void> {
   const startedAt = performance.now();
   for (const due of await rows.dueSlots(parts.db, parts.clock().getTime(), AT_A_TIME)) {
     if (performance.now() - startedAt > ROUND_MS) return;
-    await endOne(parts, due).catch((error: unknown) =>
-      parts.log.error({ err: error, tenant: due.tenant, slot: due.id }, 'a slot could not be settled yet'),
-    );
+    try {
+      await endOne(parts, due);
+    } catch (error) {
+      parts.log.error({ err: error, tenant: due.tenant, slot: due.id }, 'a slot could not be settled yet');
+      // Behind all that wait, so that it keeps none of them from its turn.
+      await postpone(parts, due);
+    }
   }
 }
 
 async function endOne(parts: SlotSweepParts, due: ObjectRow): Promise<void> {
   // The column was filled from a tenant's id.
   const ended = await whileHeld(parts, due.tenant as TenantId, due.id, (slot) => endSlot(parts, slot));
-  if (ended === null) await rows.postpone(parts.db, due.id, parts.clock().getTime() + LATER_MS);
+  if (ended === null) await postpone(parts, due);
+}
+
+function postpone({ db, clock }: SlotSweepParts, { id }: ObjectRow): Promise<void> {
+  return rows.postpone(db, id, clock().getTime() + LATER_MS);
 }
 
 /** Ends a slot that is due, as it stands now. Nothing where it is not due (any more). */
