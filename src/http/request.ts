@@ -94,7 +94,7 @@ function demandIdentity(req: IncomingMessage): void {
 async function readJson(parts: CallParts): Promise<unknown> {
   const { req, route, jsonMaxBytes } = parts;
   if (hasBody(req)) {
-    demandJson(headerOf(req, 'content-type'));
+    demandJson(headerOf(req, 'content-type'), route);
     demandIdentity(req);
   }
   const value = parseJson(hasBody(req) ? await collect(parts, jsonMaxBytes) : Buffer.alloc(0));
@@ -102,15 +102,16 @@ async function readJson(parts: CallParts): Promise<unknown> {
 }
 
 /** No type at all is taken for JSON: many a script sends none. @throws unsupported */
-function demandJson(contentType: string | null): void {
+function demandJson(contentType: string | null, { bodyKinds = [] }: Route): void {
   if (contentType === null) return;
   const [essence = '', ...parameters] = contentType.toLowerCase().split(';');
   const isJson = /^application\/([a-z0-9.-]+\+)?json$/.test(essence.trim());
   const isUtf8 = parameters.every((text) => !/charset=/.test(text) || /charset="?utf-?8"?\s*$/.test(text));
   if (isJson && isUtf8) return;
+  const orForm = bodyKinds.includes('multipart') ? ' or a form (multipart/form-data)' : '';
   throw new FsError(
     'unsupported',
-    `this call takes JSON in UTF-8 (Content-Type: application/json), not "${contentType}"`,
+    `this call takes JSON in UTF-8 (Content-Type: application/json)${orForm}, not "${contentType}"`,
   );
 }
 
