@@ -29,7 +29,7 @@ interface Envelope<T> {
   readonly metadata: { readonly request_id: string; readonly timestamp: string; readonly message: string };
 }
 
-export class MediaError extends Error {
+class MediaError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -33,7 +33,7 @@ export interface UploadOptions {
   readonly visibility?: 'private' | 'public';
 }
 
-export class StorageError extends Error {
+class StorageError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
     super(message);
