@@ -3,14 +3,14 @@ import type { Database } from './schema.ts';
 import { inTransaction } from './transaction.ts';
 
 /** One request's claim to be the first with its key. */
-export interface AnswerClaim {
+export interface FirstClaim {
   readonly keyHash: string;
   readonly tenant: string;
   /** New for every claim: what is written later is this claim's or nobody's. */
   readonly claim: string;
 }
 
-export interface ClaimWanted extends AnswerClaim {
+export interface ClaimWanted extends FirstClaim {
   readonly instance: string;
   readonly callHash: string;
   readonly now: number;
@@ -116,7 +116,7 @@ async function countClaim(tx: Database, tenant: string, limits: AnswerLimits): P
 /** The whole body has arrived, and the work may begin. False where the claim is lost: it must not. */
 export async function beginAnswer(
   db: Database,
-  { keyHash, claim }: AnswerClaim,
+  { keyHash, claim }: FirstClaim,
   body: { readonly hash: string; readonly bytes: number },
 ): Promise<boolean> {
   const begun = await db
@@ -131,7 +131,7 @@ export async function beginAnswer(
 /** Keeps the answer until then; '' where it cannot be repeated. Nothing where the claim is lost. */
 export async function keepAnswer(
   db: Database,
-  { keyHash, tenant, claim }: AnswerClaim,
+  { keyHash, tenant, claim }: FirstClaim,
   answer: string,
   expiresAt: number,
 ): Promise<void> {
@@ -148,11 +148,11 @@ export async function keepAnswer(
 }
 
 /** Frees the key. Nothing where the claim is lost. */
-export async function dropAnswer(db: Database, claim: AnswerClaim): Promise<void> {
+export async function dropAnswer(db: Database, claim: FirstClaim): Promise<void> {
   await inTransaction(db, (tx) => removeAnswer(tx, claim));
 }
 
-async function removeAnswer(tx: Database, { keyHash, tenant, claim }: AnswerClaim): Promise<void> {
+async function removeAnswer(tx: Database, { keyHash, tenant, claim }: FirstClaim): Promise<void> {
   const removed = await tx
     .deleteFrom('answers')
     .where('key_hash', '=', keyHash)

@@ -92,7 +92,7 @@ function earlierAnswer({ seals }: AnswersParts, found: rows.FoundAnswer, key: st
   };
 }
 
-function firstWork({ db, clock, seals, log }: AnswersParts, held: rows.AnswerClaim, key: string): FirstWork {
+function firstWork({ db, clock, seals, log }: AnswersParts, held: rows.FirstClaim, key: string): FirstWork {
   // What became of the request is decided by then, and its client is told that.
   const noted = (outcome: Promise<void>) =>
     outcome.catch((error: unknown) => log.error({ err: error }, 'the outcome of an Idempotency-Key was not recorded'));
