@@ -1,5 +1,7 @@
 import { PassThrough, type Readable } from 'node:stream';
 import type { Checksum, SlotProgress, Upload } from '../../src/core/core.ts';
+import { isReferenced } from '../../src/db/contents.ts';
+import { beginPlacing, endPlacing, findUpload } from '../../src/db/uploads.ts';
 import type { ObjectId } from '../../src/ids.ts';
 import { ACME, bodyOf, type CoreSite, coreSite, failure, grantOf, type OneCore } from '../support/core.ts';
 import { DATABASES } from '../support/databases.ts';
@@ -117,6 +119,21 @@ for (const kind of DATABASES) {
       await wake((body) => body.destroy(new Error('reset')));
       const { object } = await append(other, upload, 10, bodyOf('bbbbbbbbbb'));
       expect(await textOf(other, object ?? fail())).toBe('aaaaaaaaaabbbbbbbbbb');
+    });
+
+    it('makes no second file of an upload, and lets its content go no second time', async () => {
+      const target = { kind: 'file', meta: META } as const;
+      const upload = await one.core.uploads.create(grantOf(), { target, length: 4, maxBytes: 100, metadata: '' });
+      await one.db.updateTable('uploads').set({ status: 'whole' }).where('id', '=', upload.id).execute();
+      const received = await one.core.objects.receive(ACME, bodyOf('same'), { maxBytes: 100 });
+      const { sha256, id } = await received.keep(grantOf(), META);
+      const row = { ...((await findUpload(one.db, ACME, upload.id)) ?? fail()), sha256 };
+      await beginPlacing(one.db, row, sha256);
+      expect(await failure(beginPlacing(one.db, row, sha256))).toMatchObject({ code: 'unavailable' });
+      await endPlacing(one.db, row, id);
+      expect(await failure(endPlacing(one.db, row, id))).toMatchObject({ code: 'unavailable' });
+      // The equal file still has it.
+      expect(await isReferenced(one.db, { tenant: ACME, sha256 })).toBe(true);
     });
   });
 }

@@ -3,9 +3,8 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Upload, UploadTarget } from '../../src/core/core.ts';
-import { isReferenced } from '../../src/db/contents.ts';
 import type { UploadRow } from '../../src/db/schema.ts';
-import { beginPlacing, endPlacing, findUpload, insertUpload } from '../../src/db/uploads.ts';
+import { beginPlacing, findUpload, insertUpload } from '../../src/db/uploads.ts';
 import {
   A1,
   ACME,
@@ -243,20 +242,6 @@ for (const kind of DATABASES) {
       expect(await one.db.selectFrom('uploads').select('id').execute()).toEqual([]);
     });
 
-    it('become one file, and let its content go once, where two processes come to register one', async () => {
-      await using one = await singleCore(kind);
-      const upload = await whole(one, FILE, CONTENT);
-      const received = await one.core.objects.receive(ACME, bodyOf(CONTENT), { maxBytes: 100 });
-      const { sha256, id } = await received.keep(grantOf(), META);
-      const row = { ...(await rowOf(one, upload)), sha256 };
-      await beginPlacing(one.db, row, sha256);
-      expect(await failure(beginPlacing(one.db, row, sha256))).toMatchObject({ code: 'unavailable' });
-      await endPlacing(one.db, row, id);
-      expect(await failure(endPlacing(one.db, row, id))).toMatchObject({ code: 'unavailable' });
-      // The equal file still has it.
-      expect(await isReferenced(one.db, { tenant: ACME, sha256 })).toBe(true);
-    });
-
     it('that cannot be removed when their time is over keep no other from going', async () => {
       let now = Date.now();
       await using one = await singleCore(kind, { clock: () => new Date(now) });
@@ -269,6 +254,17 @@ for (const kind of DATABASES) {
       await one.core.sweep();
       expect(await findUpload(one.db, ACME, stuck.id)).not.toBeNull();
       expect(await findUpload(one.db, ACME, next.id)).toBeNull();
+    });
+
+    it.each(['in/f/', 'in'])('to a path that cannot be written to are not even read: %s', async (taken) => {
+      await using one = await singleCore(kind);
+      const upload = await whole(one, STORE, CONTENT);
+      const volume = await openVolume(one);
+      await (taken === 'in' ? put(volume, 'in', 'a file') : put(volume, `${taken}x`, 'in a directory'));
+      const { staging } = await one.root.open(['tenants', ACME, 'store']);
+      await staging.partial(upload.id).discard();
+      const code = taken === 'in' ? 'not_directory' : 'is_directory';
+      expect(await failure(one.core.uploads.resume(grantOf(), upload.id))).toMatchObject({ code });
     });
 
     it('tell the change, once, to whoever listens', async () => {

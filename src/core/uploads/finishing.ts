@@ -7,7 +7,8 @@ import type { ObjectId, TenantId } from '../../ids.ts';
 import type { Staged } from '../../tree/staging.ts';
 import { NOTHING, volumeOf } from '../account.ts';
 import { DEFAULT_PERMISSIONS } from '../intake.ts';
-import { placeAll } from '../placing.ts';
+import { missingParents } from '../parents.ts';
+import { demandPlaceable, placeAll } from '../placing.ts';
 import { holderOf, StandingRoom } from '../standing-room.ts';
 import { storedPath } from '../stored-path.ts';
 import type { UploadParts } from './upload-parts.ts';
@@ -35,6 +36,11 @@ async function finishPath(parts: UploadParts, turn: UploadTurn, row: UploadRow, 
   const room = new StandingRoom(parts.quota, volume.account, holderOf(row.id));
   const also = async (transaction: Database) => void (await rows.updateUpload(transaction, row.id, DONE));
   const before = await tree.find(path);
+  if (row.status === 'whole') {
+    // Before every byte of it is read, for nothing, as often as somebody tries.
+    demandPlaceable({ path, mode: 'upsert' }, before);
+    if (before === null) await missingParents(tree, [path]);
+  }
   const mode = before?.kind === 'file' ? before.mode : DEFAULT_PERMISSIONS;
   const staged = await whatCame(row, staging.partial(row.id).staged({ mode }));
   if (staged === null) {
