@@ -27,7 +27,9 @@ export interface Route {
   readonly query?: ZodType;
   readonly body?: ZodType;
   /** For the docs: what kinds of body are taken besides JSON. */
-  readonly bodyKinds?: readonly ('json' | 'raw' | 'multipart')[];
+  readonly bodyKinds?: readonly ('json' | 'raw')[];
+  /** For the docs: the parts and fields of a form, where one is taken. */
+  readonly form?: ZodType;
   /**
    * It makes something: an `Idempotency-Key` makes sure that it does so once. Its handler reads a body it takes to the end before
    * it changes anything.

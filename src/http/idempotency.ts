@@ -76,7 +76,7 @@ async function firstAnswer(work: FirstWork, parts: CallParts): Promise<Reply> {
 
 /** The print that is known before a byte is read, or null. */
 function knownPrint({ req, route }: CallParts): BodyPrint | null {
-  if (route.body === undefined && route.bodyKinds === undefined) return UNREAD;
+  if ([route.body, route.bodyKinds, route.form].every((kind) => kind === undefined)) return UNREAD;
   return hasBody(req) ? null : EMPTY_PRINT;
 }
 

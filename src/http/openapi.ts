@@ -117,13 +117,11 @@ function paramOf(isWild: boolean) {
 function contentOf(route: Route): Content | null {
   const kinds = new Set(route.bodyKinds ?? []);
   if (route.body !== undefined) kinds.add('json');
-  if (kinds.size === 0) return null;
+  if (kinds.size === 0 && route.form === undefined) return null;
   return {
     ...(kinds.has('json') ? { 'application/json': { schema: route.body ?? z.looseObject({}) } } : {}),
     ...(kinds.has('raw') ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } : {}),
-    ...(kinds.has('multipart')
-      ? { 'multipart/form-data': { schema: { type: 'object', additionalProperties: true } } }
-      : {}),
+    ...(route.form === undefined ? {} : { 'multipart/form-data': { schema: route.form } }),
   };
 }
 

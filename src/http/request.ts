@@ -102,13 +102,13 @@ async function readJson(parts: CallParts): Promise<unknown> {
 }
 
 /** No type at all is taken for JSON: many a script sends none. @throws unsupported */
-function demandJson(contentType: string | null, { bodyKinds = [] }: Route): void {
+function demandJson(contentType: string | null, { form }: Route): void {
   if (contentType === null) return;
   const [essence = '', ...parameters] = contentType.toLowerCase().split(';');
   const isJson = /^application\/([a-z0-9.-]+\+)?json$/.test(essence.trim());
   const isUtf8 = parameters.every((text) => !/charset=/.test(text) || /charset="?utf-?8"?\s*$/.test(text));
   if (isJson && isUtf8) return;
-  const orForm = bodyKinds.includes('multipart') ? ' or a form (multipart/form-data)' : '';
+  const orForm = form === undefined ? '' : ' or a form (multipart/form-data)';
   throw new FsError(
     'unsupported',
     `this call takes JSON in UTF-8 (Content-Type: application/json)${orForm}, not "${contentType}"`,

@@ -28,6 +28,9 @@ export const shortName = z
   .max(256)
   .refine((text) => !/\p{Cc}/u.test(text), { error: 'it may not contain control characters' });
 
+/** A part of a form that is a file, as the docs show it. */
+export const filePart = z.string().meta({ format: 'binary' });
+
 /** What a file by id may be called. */
 export const fileName = z
   .string()

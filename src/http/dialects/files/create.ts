@@ -7,7 +7,7 @@ import { decodeContent } from '../../verbs/content.ts';
 import { type FileFields, fileFields, metaOf } from '../../verbs/file-fields.ts';
 import { partName, withFormFile } from '../../verbs/form-file.ts';
 import { sunsetOf } from '../../verbs/object-bytes.ts';
-import { createBody, encodeFile, fileObject } from './wire.ts';
+import { createBody, createForm, encodeFile, fileObject } from './wire.ts';
 
 export function createRoute(core: Core, maxFileBytes: number): Route {
   return {
@@ -17,7 +17,7 @@ export function createRoute(core: Core, maxFileBytes: number): Route {
     summary: 'Upload a file: multipart with the part `file`, or JSON with `content` as base64.',
     access: 'files:write',
     body: createBody,
-    bodyKinds: ['multipart', 'json'],
+    form: createForm,
     creates: true,
     replies: {
       201: { description: 'The file.', schema: fileObject },

@@ -5,12 +5,14 @@ import { FsError } from '../../../errors.ts';
 import { parseAgentId, parseRunId } from '../../../ids.ts';
 import { display } from '../../../tree/path.ts';
 import { fileFields, purpose } from '../../verbs/file-fields.ts';
-import { pageQuery, shortName, timestamp } from '../../verbs/shapes.ts';
+import { filePart, pageQuery, shortName, timestamp } from '../../verbs/shapes.ts';
 
 const DEFAULT_TTL_SECONDS = 3600;
 const MAX_TTL_SECONDS = 7 * 24 * 3600;
 
 export const createBody = fileFields.extend({ content: z.string().describe('The bytes as base64.') });
+
+export const createForm = fileFields.extend({ file: filePart });
 
 export const listQuery = z.object({
   userId: shortName.optional(),

@@ -16,6 +16,7 @@ import {
   encodeInfo,
   infoReply,
   unixSeconds,
+  uploadForm,
   uploadReply,
   urlReply,
 } from './wire.ts';
@@ -64,7 +65,7 @@ function upload(media: Media): Route {
     name: 'media.upload',
     summary: 'Upload one file of any type as the part `file`, and get the text of a document with the answer.',
     access: 'files:write',
-    bodyKinds: ['multipart'],
+    form: uploadForm,
     creates: true,
     replies: {
       200: { description: 'The file.', schema: uploadReply },

@@ -4,7 +4,7 @@ import type { Form } from '../../call.ts';
 import { validate } from '../../decode.ts';
 import { expiresAfter } from '../../verbs/file-fields.ts';
 import { partName } from '../../verbs/form-file.ts';
-import { amount, fileName, timestamp } from '../../verbs/shapes.ts';
+import { amount, fileName, filePart, timestamp } from '../../verbs/shapes.ts';
 
 const id = z.string().meta({ example: 'file_0197a4c2f1d47e3c8f0b6f1e2d3c4b5a' });
 const mimeType = z.string().meta({ example: 'image/png' });
@@ -61,6 +61,8 @@ export function decodeName(sent: string): string {
 }
 
 const retention = z.object({ expires_after: expiresAfter });
+
+export const uploadForm = retention.extend({ file: filePart.describe('It may be called `upload` too.') });
 
 /** How long the file is to be kept, in seconds; null: until somebody deletes it. An empty field is as if it were absent. @throws invalid_request */
 export function decodeRetention({ fields }: Form): number | null {

@@ -3,7 +3,7 @@ import { FsError } from '../../../errors.ts';
 import { display, join, parseDirectory, parsePath, type TreePath } from '../../../tree/path.ts';
 import type { Call, Form, Reply, Route } from '../../call.ts';
 import { expectedBy } from '../../verbs/conditions.ts';
-import { encodeUploaded, safeRelativePart, uploadReply } from './wire.ts';
+import { encodeUploaded, safeRelativePart, uploadForm, uploadReply } from './wire.ts';
 
 const MAX_PARTS = 10_000;
 
@@ -15,7 +15,7 @@ export function uploadRoute(core: Core, maxFileBytes: number): Route {
     summary:
       'Upload one or more files as multipart parts named `files`, below the directory in the field `path`. All of them land, or none.',
     access: 'store:write',
-    bodyKinds: ['multipart'],
+    form: uploadForm,
     creates: true,
     replies: {
       200: { description: 'What was uploaded, in the order of the parts.', schema: uploadReply },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Entry } from '../../../tree/entry.ts';
 import { display, nameOf, pathB64, type TreePath } from '../../../tree/path.ts';
 import { queryFlag } from '../../decode.ts';
-import { nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
+import { filePart, nextCursor, pageQuery, timestamp } from '../../verbs/shapes.ts';
 
 const storePath = z.string().meta({ example: 'datasets/2026/sales.csv' });
 const neededPath = storePath.min(1, 'it is empty; say which path of the store is meant');
@@ -42,6 +42,11 @@ const storeEntry = z.object({
 });
 
 export const listReply = z.object({ files: z.array(storeEntry), next_cursor: nextCursor });
+
+export const uploadForm = z.object({
+  files: z.array(filePart).describe('Each is named by its `filename`, which may be a path.'),
+  path: z.string().optional().describe('The directory they go to.'),
+});
 
 export const uploadReply = z.object({
   uploaded: z.array(z.object({ path: storePath, size: z.number().int().meta({ example: 48_213 }) })),
