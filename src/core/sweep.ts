@@ -2,12 +2,13 @@ import type { Clock } from '../clock.ts';
 import { listExpired } from '../db/agents.ts';
 import { pruneChanges, removeUnasked } from '../db/changes.ts';
 import { listOrphans } from '../db/contents.ts';
-import { acquireLock, releaseLock, sweepLocks } from '../db/locks.ts';
+import { sweepLocks } from '../db/locks.ts';
 import type { Database } from '../db/schema.ts';
 import type { AgentId, TenantId } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { DataRoot } from '../tree/root.ts';
 import { type Burial, livingOwners } from './burial.ts';
+import { whileClaimed } from './claim.ts';
 import type { Agents } from './core.ts';
 import type { CoreMetrics } from './core-parts.ts';
 import type { Contents } from './objects/contents.ts';
@@ -49,8 +50,6 @@ export interface Chore {
 
 const ROUND_MS = 2000;
 const FULL_ROUND_MS = 3_600_000;
-const LOCK = 'daemon/sweep';
-const LOCK_MS = 60_000;
 const AT_A_TIME = 100;
 const LOCKS_AT_A_TIME = 10_000;
 const CHANGES_AT_A_TIME = 10_000;
@@ -76,7 +75,7 @@ export function openSweeper(parts: SweepParts): Sweeper {
   async function round(all: boolean): Promise<void> {
     await parts.quota.mend();
     await parts.burial.bury();
-    await whileAlone(parts, async () => {
+    await whileClaimed(parts, 'daemon/sweep', async () => {
       for (const chore of chores) await done(chore);
       if (!all) return;
       parts.metrics.swept('lock', await sweepLocks(parts.db, parts.clock().getTime(), LOCKS_AT_A_TIME));
@@ -84,12 +83,19 @@ export function openSweeper(parts: SweepParts): Sweeper {
     });
   }
 
+  /** One round after the other: of two at a time, one would keep the other out. */
+  function next(all: boolean): Promise<void> {
+    const mine = underWay.then(() => round(all));
+    underWay = mine.catch(() => {});
+    return mine;
+  }
+
   function tick(): void {
     if (isBusy) return;
     isBusy = true;
     const all = performance.now() - sweptAllAt > FULL_ROUND_MS;
     if (all) sweptAllAt = performance.now();
-    underWay = round(all)
+    next(all)
       .catch((error: unknown) =>
         parts.log.error({ err: error }, 'a round of sweeping failed; the next one tries again'),
       )
@@ -99,7 +105,7 @@ export function openSweeper(parts: SweepParts): Sweeper {
   }
 
   return {
-    sweep: () => round(true),
+    sweep: () => next(true),
     start() {
       timer = setInterval(tick, ROUND_MS);
       timer.unref();
@@ -109,17 +115,6 @@ export function openSweeper(parts: SweepParts): Sweeper {
       await underWay;
     },
   };
-}
-
-/** Runs `use` unless another process is at it. */
-async function whileAlone({ db, instance, clock }: SweepParts, use: () => Promise<void>): Promise<void> {
-  const token = await acquireLock(db, { name: LOCK, instance, ttlMs: LOCK_MS, now: clock().getTime() });
-  if (token === null) return;
-  try {
-    await use();
-  } finally {
-    await releaseLock(db, { name: LOCK, token });
-  }
 }
 
 /** Workspaces whose time without a run is over. */
