@@ -6,7 +6,7 @@ import { childrenOf, type DaemonProcess, filesBelow, startProcess, token } from 
 import { until } from '../support/wait.ts';
 
 const TENANT = 'acme';
-export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 2);
+export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 1);
 
 /** Who is killed: the whole daemon, which is started again, or one of its two workers, while the other goes on. */
 export const VICTIMS = ['daemon', 'worker'] as const;

@@ -1,3 +1,4 @@
+import { until } from '../support/wait.ts';
 import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
 
 const CLIENTS = 8;
@@ -60,6 +61,8 @@ describe('kill -9 of the daemon under requests that carry an Idempotency-Key', (
           }
         };
         const clients = Array.from({ length: CLIENTS }, (_, n) => client(n));
+        const before = outcomes.size;
+        await until(() => outcomes.size > before + CLIENTS, 'every client has made some', 40_000);
         await pause(momentOf(round, 150));
         const struck = fleet.strike();
         await pause(100);

@@ -121,7 +121,7 @@ describe.each(VICTIMS)('kill -9 of a %s while slots are filled', (victim) => {
         for (const { file_id: id } of untold) await fleet.request(`/storage/${id}`, { method: 'DELETE' });
         await fleet.expectClean();
       }
-      expect(acknowledged).toBeGreaterThan(ROUNDS);
+      expect(acknowledged).toBeGreaterThanOrEqual(ROUNDS);
       expect(broken).toBeGreaterThan(0);
       expect(await fleet.end()).toBe(0);
     },
