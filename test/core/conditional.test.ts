@@ -51,7 +51,7 @@ for (const kind of DATABASES) {
         for (const volume of volumes.slice(0, 1)) return Number(await textAt(volume, 'counter'));
         return null;
       };
-      expect(await countAfterEdits(2 * 200, true)).toBe(2 * 200);
+      expect(await countAfterEdits(2 * 80, true)).toBe(2 * 80);
       expect(await countAfterEdits(100, false)).toBeLessThan(100);
     });
 

@@ -1,7 +1,7 @@
 import { type EventBody, type Listener, listenTo } from '../support/events.ts';
 import { token } from '../support/process.ts';
 import { until } from '../support/wait.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, victims } from './fleet.ts';
 
 const WRITERS = 4;
 const EVENTS = '/agent/a1/filesystem/events';
@@ -67,7 +67,7 @@ async function write(fleet: Fleet, name: string, signal: AbortSignal): Promise<r
   return acknowledged;
 }
 
-describe.each(VICTIMS)('kill -9 of a %s while clients listen', (victim) => {
+describe.each(victims('daemon'))('kill -9 of a %s while clients listen', (victim) => {
   it(
     `filesystem.events: after ${ROUNDS} kills every acknowledged write was told, and a resync says where something was not`,
     async () => {

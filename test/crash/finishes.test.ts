@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { until } from '../support/wait.ts';
 import { makeContent } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, victims } from './fleet.ts';
 
 const OUTPUTS = 60;
 
@@ -39,7 +39,7 @@ async function ended(fleet: Fleet, id: string): Promise<RunBody> {
   return read();
 }
 
-describe.each(VICTIMS)('kill -9 of a %s during finishes', (victim) => {
+describe.each(victims('worker'))('kill -9 of a %s during finishes', (victim) => {
   it(
     `runs.finish: ${ROUNDS} kills lose no output and capture none twice`,
     async () => {

@@ -6,11 +6,16 @@ import { childrenOf, type DaemonProcess, filesBelow, startProcess, token } from 
 import { until } from '../support/wait.ts';
 
 const TENANT = 'acme';
-export const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 1);
+const WANTED_ROUNDS = process.env.CRASH_ROUNDS;
+export const ROUNDS = Number(WANTED_ROUNDS ?? 1);
 
 /** Who is killed: the whole daemon, which is started again, or one of its two workers, while the other goes on. */
-export const VICTIMS = ['daemon', 'worker'] as const;
-export type Victim = (typeof VICTIMS)[number];
+export type Victim = 'daemon' | 'worker';
+
+/** Both, once rounds are asked for (npm run test:crash); in the ordinary tests each kind of work has one of them. */
+export function victims(ordinary: Victim): readonly Victim[] {
+  return WANTED_ROUNDS === undefined ? [ordinary] : ['daemon', 'worker'];
+}
 
 const PROBES = 16;
 

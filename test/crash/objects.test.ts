@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { openDatabase } from '../../src/db/drivers.ts';
 import { until } from '../support/wait.ts';
 import { makeContent } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, victims } from './fleet.ts';
 
 const WRITERS = 6;
 /** So few different contents that writers meet in them, made and deleted at the same moment. */
@@ -98,7 +98,7 @@ async function checkContents(fleet: Fleet): Promise<void> {
   }
 }
 
-describe.each(VICTIMS)('kill -9 of a %s while files are made and deleted', (victim) => {
+describe.each(victims('worker'))('kill -9 of a %s while files are made and deleted', (victim) => {
   it(
     `files.create and files.delete lose nothing acknowledged, and leave no content behind, in ${ROUNDS} kills`,
     async () => {

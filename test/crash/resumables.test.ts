@@ -1,7 +1,7 @@
 import { metadataOf, OFFSET_STREAM, TUS } from '../dialects/uploads/tus.ts';
 import { until } from '../support/wait.ts';
 import { makeContent } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, victims } from './fleet.ts';
 
 const UPLOADERS = 3;
 const TARGETS = ['store', 'workspace', 'file'] as const;
@@ -88,7 +88,7 @@ async function check(fleet: Fleet, tasks: readonly Task[]): Promise<void> {
   }
 }
 
-describe.each(VICTIMS)('kill -9 of a %s while uploads go on', (victim) => {
+describe.each(victims('worker'))('kill -9 of a %s while uploads go on', (victim) => {
   it(
     `uploads.patch loses nothing acknowledged and places everything once in ${ROUNDS} kills`,
     async () => {

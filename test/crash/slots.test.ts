@@ -1,6 +1,6 @@
 import { until } from '../support/wait.ts';
 import { makeContent, versionOf } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, victims } from './fleet.ts';
 
 const WRITERS = 3;
 const PIECES = 4;
@@ -95,7 +95,7 @@ async function finish(fleet: Fleet, upload: Upload): Promise<void> {
   versionOf('slot', kept);
 }
 
-describe.each(VICTIMS)('kill -9 of a %s while slots are filled', (victim) => {
+describe.each(victims('daemon'))('kill -9 of a %s while slots are filled', (victim) => {
   it(
     `slots.put loses no acknowledged byte, and no URL, in ${ROUNDS} kills`,
     async () => {

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { until } from '../support/wait.ts';
 import { makeContent, versionOf } from './content.ts';
-import { Fleet, momentOf, pause, ROUNDS, VICTIMS } from './fleet.ts';
+import { Fleet, momentOf, pause, ROUNDS, victims } from './fleet.ts';
 
 const SEEDS = 120;
 const OLD = 1;
@@ -49,7 +49,7 @@ async function settledRun(fleet: Fleet): Promise<RunBody | null> {
   return newest();
 }
 
-describe.each(VICTIMS)('kill -9 of a %s during run starts', (victim) => {
+describe.each(victims('daemon'))('kill -9 of a %s during run starts', (victim) => {
   it(
     `runs.start: ${ROUNDS} kills leave the seeds whole or what was there before`,
     async () => {

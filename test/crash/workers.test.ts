@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fleet, momentOf, pause, ROUNDS } from './fleet.ts';
 
+/** Which worker an upload comes to is chance, so one kill may meet all of them or none. */
+const KILLS = Math.max(2, ROUNDS);
 const UPLOADS = 16;
 const CHUNKS = 12;
 const CHUNK_BYTES = 64 * 1024;
@@ -46,12 +48,12 @@ async function* paced(chunks: readonly Buffer[], everyMs: number): AsyncIterable
 
 describe('kill -9 of one worker of two', () => {
   it(
-    `the other's uploads in flight are whole through ${ROUNDS} kills`,
+    `the other's uploads in flight are whole through ${KILLS} kills`,
     async () => {
       await using fleet = await Fleet.start('worker');
       await fleet.json('/agent', 'POST', { agent_id: 'a1' });
       let survived = 0;
-      for (let round = 0; round < ROUNDS; round++) {
+      for (let round = 0; round < KILLS; round++) {
         await fleet.whole();
         const uploads = Array.from({ length: UPLOADS }, (_, n) => slowUpload(fleet, `round-${round}/upload-${n}`, 60));
         await pause(200 + momentOf(round, 300));
@@ -64,10 +66,10 @@ describe('kill -9 of one worker of two', () => {
         }
         await fleet.expectClean();
       }
-      expect(survived).toBeGreaterThanOrEqual(ROUNDS);
-      expect(survived).toBeLessThan(ROUNDS * UPLOADS);
+      expect(survived).toBeGreaterThanOrEqual(KILLS);
+      expect(survived).toBeLessThan(KILLS * UPLOADS);
       expect(await fleet.end()).toBe(0);
     },
-    120_000 + ROUNDS * 15_000,
+    120_000 + KILLS * 15_000,
   );
 });
