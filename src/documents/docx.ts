@@ -1,4 +1,4 @@
-import type { DocumentFormat } from './format.ts';
+import { officeFormat } from './office-format.ts';
 import type { OfficePackage } from './office-package.ts';
 import type { TextOutput } from './text-output.ts';
 import type { XmlVisitor } from './xml.ts';
@@ -9,19 +9,14 @@ const SKIPPED = new Set(['pPr', 'rPr', 'tblPr', 'trPr', 'tcPr', 'sectPr', 'del',
 const NOTES = ['footnotes', 'endnotes'];
 
 /** Paragraphs as lines, rows of tables as lines with a tab between cells, and notes at the end. */
-export const DOCX: DocumentFormat = {
+export const DOCX = officeFormat({
   name: 'docx',
   mediaTypes: [
     'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
     'application/vnd.ms-word.document.macroenabled.12',
   ],
-  isPlain: false,
-
-  async open() {
-    const { OfficePackage } = await import('./office-package.ts');
-    return (bytes, output) => read(new OfficePackage(bytes), output);
-  },
-};
+  read,
+});
 
 async function read(parts: OfficePackage, output: TextOutput): Promise<void> {
   const main = await parts.main();

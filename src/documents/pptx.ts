@@ -1,4 +1,4 @@
-import type { DocumentFormat } from './format.ts';
+import { officeFormat } from './office-format.ts';
 import type { OfficePackage } from './office-package.ts';
 import type { TextOutput } from './text-output.ts';
 import type { XmlVisitor } from './xml.ts';
@@ -7,20 +7,15 @@ import type { XmlVisitor } from './xml.ts';
 const REPEATED = new Set(['sldNum', 'dt', 'ftr', 'hdr', 'sldImg']);
 
 /** Slides in their order, each with its notes after it: paragraphs as lines, rows of tables as lines with a tab between cells. */
-export const PPTX: DocumentFormat = {
+export const PPTX = officeFormat({
   name: 'pptx',
   mediaTypes: [
     'application/vnd.openxmlformats-officedocument.presentationml.presentation',
     'application/vnd.openxmlformats-officedocument.presentationml.slideshow',
     'application/vnd.ms-powerpoint.presentation.macroenabled.12',
   ],
-  isPlain: false,
-
-  async open() {
-    const { OfficePackage } = await import('./office-package.ts');
-    return (bytes, output) => read(new OfficePackage(bytes), output);
-  },
-};
+  read,
+});
 
 async function read(parts: OfficePackage, output: TextOutput): Promise<void> {
   const main = await parts.main();

@@ -1,5 +1,5 @@
-import type { DocumentFormat } from './format.ts';
 import { general, type NumberFormat, numberFormat } from './number-format.ts';
+import { officeFormat } from './office-format.ts';
 import type { OfficePackage } from './office-package.ts';
 import { sheetRows } from './sheet-rows.ts';
 import type { TextOutput } from './text-output.ts';
@@ -9,19 +9,14 @@ const MAX_SHARED = 32 * 1024 * 1024;
 const MAX_STYLES = 100_000;
 
 /** Sheets in their order, each under its name: rows as lines with a tab between cells, values as a reader sees them. */
-export const XLSX: DocumentFormat = {
+export const XLSX = officeFormat({
   name: 'xlsx',
   mediaTypes: [
     'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
     'application/vnd.ms-excel.sheet.macroenabled.12',
   ],
-  isPlain: false,
-
-  async open() {
-    const { OfficePackage } = await import('./office-package.ts');
-    return (bytes, output) => read(new OfficePackage(bytes), output);
-  },
-};
+  read,
+});
 
 async function read(parts: OfficePackage, output: TextOutput): Promise<void> {
   const main = await parts.main();
