@@ -1,9 +1,9 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors.ts';
-import type { Access, Method, Route } from './call.ts';
+import type { Access, Route } from './call.ts';
 import { objectOf } from './decode.ts';
-import type { MountedRoute } from './routes.ts';
+import { METHOD_NAMES, type MountedRoute } from './routes.ts';
 
 /** An OpenAPI 3.1 document, as JSON. */
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
@@ -39,16 +39,6 @@ const IDEMPOTENCY = z.object({
       'Printable ASCII, new for every request of its own. The same request with the same key is done once, and gets the first answer for a day.',
     ),
 });
-
-const METHOD: Readonly<Record<Method, RouteConfig['method']>> = {
-  GET: 'get',
-  HEAD: 'head',
-  POST: 'post',
-  PUT: 'put',
-  PATCH: 'patch',
-  DELETE: 'delete',
-  OPTIONS: 'options',
-};
 
 /**
  * Describes every mounted route. A wildcard is one path parameter that may hold slashes; a route that is mounted twice
@@ -93,7 +83,7 @@ function operationOf(route: Route, path: string): RouteConfig {
   const content = contentOf(route);
   const query = objectOf(route.query);
   return {
-    method: METHOD[route.method],
+    method: METHOD_NAMES[route.method],
     path: template,
     summary: route.summary,
     description: accessWords(route.access),

@@ -1,5 +1,5 @@
 import type { Core } from '../core/core.ts';
-import type { Route } from './call.ts';
+import type { Method, Route } from './call.ts';
 import type { Dialect } from './dialect.ts';
 
 /** A route below one of its dialect's mounts. */
@@ -9,6 +9,17 @@ export interface MountedRoute {
   /** The whole path in Express syntax. */
   readonly path: string;
 }
+
+/** The methods as Express and OpenAPI name them. */
+export const METHOD_NAMES = {
+  GET: 'get',
+  HEAD: 'head',
+  POST: 'post',
+  PUT: 'put',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  OPTIONS: 'options',
+} as const satisfies Record<Method, string>;
 
 /** Every route of every dialect at every mount, in the order in which they are tried. The server, the docs and the tests read this. */
 export function mountedRoutes(dialects: readonly Dialect[], core: Core): readonly MountedRoute[] {

@@ -23,7 +23,7 @@ import { answerOnce } from './idempotency.ts';
 import type { Metrics } from './metrics.ts';
 import { openRateLimit, type RateLimit } from './rate-limit.ts';
 import { sendError, sendReply } from './reply.ts';
-import { type MountedRoute, mountedRoutes, patternsOf } from './routes.ts';
+import { METHOD_NAMES, type MountedRoute, mountedRoutes, patternsOf } from './routes.ts';
 
 /** What the frame decides by. */
 export interface AppOptions {
@@ -108,7 +108,7 @@ function routesOf(frame: Frame): RequestHandler {
   const router = express.Router({ caseSensitive: true, strict: true });
   const routes = mountedRoutes(frame.dialects, frame.core);
   for (const mounted of routes) {
-    const method = METHOD[mounted.route.method];
+    const method = METHOD_NAMES[mounted.route.method];
     router[method](patternsOf(mounted.path), (req, res) => serveRoute(frame, mounted, req, res));
   }
   for (const { path, directory, name } of frame.dialects.flatMap((dialect) => dialect.assets ?? [])) {
@@ -121,16 +121,6 @@ function routesOf(frame: Frame): RequestHandler {
   router.use(notFound);
   return router;
 }
-
-const METHOD = {
-  GET: 'get',
-  HEAD: 'head',
-  POST: 'post',
-  PUT: 'put',
-  PATCH: 'patch',
-  DELETE: 'delete',
-  OPTIONS: 'options',
-} as const;
 
 async function serveRoute(frame: Frame, mounted: MountedRoute, req: Request, res: Response): Promise<void> {
   const { route } = mounted;
